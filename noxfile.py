@@ -1,0 +1,139 @@
+"""Every check of this repository. `nox -l` lists the sessions, `nox -s tests-3.12 -- core/tests -k route` runs a part.
+
+Distributions are found by their `pyproject.toml`: a new plugin folder is built, tested and checked without a line here.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nox
+
+ROOT = Path(__file__).parent
+FOLDERS = sorted(file.parent.relative_to(ROOT) for file in ROOT.glob('*/pyproject.toml')) + sorted(
+    file.parent.relative_to(ROOT) for file in ROOT.glob('plugins/*/pyproject.toml')
+)
+PYTHONS = nox.project.python_versions(nox.project.load_toml(ROOT / 'core' / 'pyproject.toml'))
+TOOLS = nox.project.load_toml(ROOT / 'pyproject.toml')
+WHEELS = ROOT / 'dist'
+REPORTS = ROOT / '.nox' / 'reports'
+
+nox.needs_version = '>=2026.4'
+nox.options.default_venv_backend = 'uv|virtualenv'
+nox.options.download_python = 'never'
+nox.options.error_on_missing_interpreters = False  # a Python that is not there is a skipped session, in CI too
+nox.options.sessions = ['lint', 'types', 'wheels', 'build', 'tests', 'isolation']
+
+
+def reveal_pyenv_interpreters() -> None:
+    """Let the shims of pyenv run every version that we test, not only the one that is chosen globally."""
+    root = Path(os.environ.get('PYENV_ROOT', Path.home() / '.pyenv'))
+    versions = [path.parent.parent.name for path in root.glob('versions/*/bin/python')]
+    wanted = sorted(version for version in versions if re.sub(r'^(\d+\.\d+)\..*', r'\1', version) in PYTHONS)
+    if wanted and 'PYENV_VERSION' not in os.environ:
+        os.environ['PYENV_VERSION'] = ':'.join(wanted)
+
+
+reveal_pyenv_interpreters()
+
+
+def tools(*groups: str) -> tuple[str, ...]:
+    """Return the requirements of these dependency groups."""
+    return nox.project.dependency_groups(TOOLS, *groups)
+
+
+def load(folder: Path) -> dict[str, Any]:
+    """Return the `pyproject.toml` of a distribution."""
+    return nox.project.load_toml(ROOT / folder / 'pyproject.toml')
+
+
+def backends() -> list[str]:
+    """Return what the distributions need from elsewhere: all their requirements but each other."""
+    projects = [load(folder)['project'] for folder in FOLDERS]
+    ours = {project['name'] for project in projects}
+    needed = {line for project in projects for line in project.get('dependencies', [])}
+    return sorted(line for line in needed if re.split(r'[^\w.-]', line)[0] not in ours)
+
+
+def install_wheels(session: nox.Session, *groups: str) -> None:
+    """Install every built wheel, with what it needs, and these dependency groups."""
+    wheels = sorted(str(path) for path in WHEELS.glob('*.whl'))
+    session.install(*wheels, *tools(*groups))
+    session.install('--force-reinstall', '--no-deps', *wheels, silent=True)  # a reused environment may hold older ones
+
+
+def run_pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest with a limit per test, and leave a report for `scripts/summarise-tests`."""
+    report = REPORTS / f'{session.name}.xml'
+    environment = {'BOTTLE_WHEELS': str(WHEELS)}
+    session.run('pytest', '--timeout=180', f'--junitxml={report}', *arguments, env=environment)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, likely mistakes and formatting of every Python file with ruff."""
+    session.install(*tools('lint'))
+    session.run('ruff', 'check', '.')
+    session.run('ruff', 'format', '--check', '.')
+
+
+@nox.session(name='format')
+def format_code(session: nox.Session) -> None:
+    """Format every Python file and mend what ruff can mend by itself."""
+    session.install(*tools('lint'))
+    session.run('ruff', 'check', '--fix-only', '.')
+    session.run('ruff', 'format', '.')
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of the distributions, the tests, the examples and the tools with mypy in strict mode."""
+    session.install(*backends(), *tools('types'))
+    session.run('python', 'scripts/check_types.py', *session.posargs)
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Build every sdist and, from the sdist, every wheel: what the sessions after this one test."""
+    requirements = {line for folder in FOLDERS for line in load(folder)['build-system']['requires']}
+    session.install(*sorted(requirements), *tools('wheels'))
+    shutil.rmtree(WHEELS, ignore_errors=True)
+    for folder in FOLDERS:
+        session.run('python', '-m', 'build', '--no-isolation', '--outdir', str(WHEELS), str(folder), silent=True)
+
+
+@nox.session(requires=['wheels'])
+def build(session: nox.Session) -> None:
+    """Check the metadata and the contents of every sdist and wheel."""
+    session.install(*tools('build'))
+    archives = sorted(str(path) for path in WHEELS.iterdir() if path.suffix in {'.whl', '.gz'})
+    session.run('twine', 'check', '--strict', *archives)
+    session.run('python', 'scripts/check_archives.py', *archives)
+
+
+@nox.session(python=PYTHONS, requires=['wheels'])
+def tests(session: nox.Session) -> None:
+    """Run the tests on the built wheels; arguments after `--` go to pytest instead of the folders."""
+    install_wheels(session, 'test')
+    folders = [str(path.relative_to(ROOT)) for folder in FOLDERS if (path := ROOT / folder / 'tests').is_dir()]
+    run_pytest(session, *(session.posargs or [*folders, 'tests', '--ignore=tests/isolation']))
+
+
+@nox.session(requires=['wheels'])
+def isolation(session: nox.Session) -> None:
+    """Install each plugin into an empty environment and serve; follow the README; `make serve` from a fresh copy."""
+    install_wheels(session, 'isolation')
+    run_pytest(session, *(session.posargs or ['tests/isolation']))
+
+
+@nox.session
+def changelog(session: nox.Session) -> None:
+    """Turn changelog fragments into the entry of a release: `nox -s changelog -- core 1.0.0 [--draft]`."""
+    if len(session.posargs) < 2:
+        session.error('say which distribution and version: nox -s changelog -- core 1.0.0')
+    folder, version, *options = session.posargs
+    session.install(*tools('changelog'))
+    where = ['--config', 'pyproject.toml', '--dir', folder, '--name', load(Path(folder))['project']['name']]
+    session.run('towncrier', 'build', *where, '--version', version, '--yes', *options)

@@ -1,0 +1,31 @@
+"""What a test needs from the machine: absent, it is a skip with its reason for a developer and a failure in CI."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+SYSTEM_FOLDERS = ('/usr/local/sbin', '/usr/sbin', '/sbin')  # where web servers live; not on every user's PATH
+
+
+def in_ci() -> bool:
+    """Tell whether the environment says `CI=true`."""
+    return os.environ.get('CI', '').lower() in {'1', 'true', 'yes'}
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skip the running test, or fail it when `CI=true`: there, what is not tested must not look green."""
+    if in_ci():
+        pytest.fail(f'{reason} (a failure because CI=true)', pytrace=False)
+    pytest.skip(reason)
+
+
+def require_program(name: str) -> Path:
+    """Return the path of a program, or end the test with the reason that it is not installed."""
+    search = os.pathsep.join([os.environ.get('PATH', os.defpath), *SYSTEM_FOLDERS])
+    found = shutil.which(name, path=search)
+    if found is None:
+        unavailable(f'{name} is not installed; scripts/install-system-packages installs it')
+    return Path(found)
