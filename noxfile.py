@@ -12,9 +12,7 @@ from typing import Any
 import nox
 
 ROOT = Path(__file__).parent
-FOLDERS = sorted(file.parent.relative_to(ROOT) for file in ROOT.glob('*/pyproject.toml')) + sorted(
-    file.parent.relative_to(ROOT) for file in ROOT.glob('plugins/*/pyproject.toml')
-)
+FOLDERS = [Path('core'), *sorted(file.parent.relative_to(ROOT) for file in ROOT.glob('plugins/*/pyproject.toml'))]
 PYTHONS = nox.project.python_versions(nox.project.load_toml(ROOT / 'core' / 'pyproject.toml'))
 TOOLS = nox.project.load_toml(ROOT / 'pyproject.toml')
 WHEELS = ROOT / 'dist'
@@ -65,7 +63,7 @@ def install_wheels(session: nox.Session, *groups: str) -> None:
 
 
 def run_pytest(session: nox.Session, *arguments: str) -> None:
-    """Run pytest with a limit per test, and leave a report for `scripts/summarise-tests`."""
+    """Run pytest with a limit per test, and leave a report for `scripts/summarise_tests.py`."""
     report = REPORTS / f'{session.name}.xml'
     environment = {'BOTTLE_WHEELS': str(WHEELS)}
     session.run('pytest', '--timeout=180', f'--junitxml={report}', *arguments, env=environment)

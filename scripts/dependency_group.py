@@ -1,4 +1,4 @@
-"""Print the requirements of a dependency group of the root pyproject.toml, which pip itself can read only since 25.1."""
+"""Print the requirements of a dependency group of the root pyproject.toml, which pip reads only since its 25.1."""
 
 import sys
 import tomllib
