@@ -1,0 +1,226 @@
+"""Readers of request bodies: chunked transfer coding, bodies of declared length, and a buffer that spills to disk.
+
+The readers are meant for whoever holds a stream with `read(size)` and `readline(size)`: the request object, and server
+adapters whose backend hands the chunked coding through. They never read past the end of the body, so that a connection
+can be used for the next request.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from _typeshed import WriteableBuffer
+
+# RFC 9112 section 7.1: digits alone (no sign, no 0x, no blank in front), then extensions, which nobody needs.
+_CHUNK_HEAD = re.compile(rb'([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n')
+
+BUFFER_SIZE = 65536
+
+
+class BodyError(ValueError):
+    """The body of a request is malformed or shorter than declared.
+
+    Attributes:
+        status: the HTTP status code that answers it.
+    """
+
+    status: ClassVar[int] = 400
+
+
+class BodyTooLarge(BodyError):
+    """The body of a request is longer than permitted."""
+
+    status: ClassVar[int] = 413
+
+
+class _Reader(io.RawIOBase):
+    """Hands the body out in pieces; a failure is final, so that no later read mistakes it for the end of the body."""
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__()
+        self._stream = stream
+        self._failure: BodyError | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast('B')
+        if self._failure is not None:
+            raise self._failure
+        try:
+            data = self._next(len(view))
+        except BodyError as error:
+            self._failure = error
+            raise
+        view[: len(data)] = data
+        return len(data)
+
+    def _next(self, size: int) -> bytes:
+        """Return at least one and at most `size` bytes, or none at the end."""
+        raise NotImplementedError
+
+
+class _ChunkedReader(_Reader):
+    def __init__(self, stream: Any, max_size: int | None, max_line: int, max_trailer: int) -> None:
+        super().__init__(stream)
+        self._max_size = max_size
+        self._max_line = max_line
+        self._max_trailer = max_trailer
+        self._total = 0
+        self._left = 0
+        self._ended = False
+
+    def _next(self, size: int) -> bytes:
+        if not self._left and not self._ended:
+            self._start_chunk()
+        if self._ended or not size:
+            return b''
+        data: bytes = self._stream.read(min(size, self._left))
+        if not data:
+            raise BodyError('The chunked request body ends within a chunk.')
+        self._left -= len(data)
+        if not self._left:
+            self._end_chunk()
+        return data
+
+    def _start_chunk(self) -> None:
+        head = _CHUNK_HEAD.fullmatch(self._line(self._max_line))
+        if head is None:
+            raise BodyError('The chunked request body holds a malformed chunk size.')
+        self._left = int(head[1], 16)
+        self._total += self._left
+        if self._max_size is not None and self._total > self._max_size:
+            raise BodyTooLarge('The request body is too large.')
+        if not self._left:
+            self._skip_trailer()
+            self._ended = True
+
+    def _end_chunk(self) -> None:
+        end = self._stream.read(2)
+        # A stream without a buffer may hand out the two bytes one by one.
+        if len(end) == 1:
+            end += self._stream.read(1)
+        if end != b'\r\n':
+            raise BodyError('A chunk of the request body does not end where its size says.')
+
+    def _skip_trailer(self) -> None:
+        allowance = self._max_trailer
+        while (line := self._line(allowance)) != b'\r\n':
+            allowance -= len(line)
+
+    def _line(self, limit: int) -> bytes:
+        line: bytes = self._stream.readline(limit + 2)
+        if not line.endswith(b'\r\n'):
+            raise BodyError('The chunked request body holds a line that is too long, or cut off.')
+        return line
+
+
+def chunked_reader(
+    stream: Any, *, max_size: int | None = None, max_line: int = 1024, max_trailer: int = 8192
+) -> io.BufferedReader:
+    """Decode the chunked transfer coding (RFC 9112 section 7.1), strictly; chunk extensions and trailers are skipped.
+
+    Parameters:
+        stream: what yields the raw bytes through `read(size)` and `readline(size)`; short reads are fine. It is left
+            right behind the body and is not closed.
+        max_size: the permitted length of the decoded body in bytes; None for any.
+        max_line: the permitted length of the line that begins a chunk in bytes.
+        max_trailer: the permitted length of all trailer fields together in bytes.
+
+    Returns:
+        A file-like object that reads the decoded body: `read`, `read1`, `readline`, `readlines`, iteration.
+
+    Raises:
+        BodyError: while reading, if the coding is malformed, a limit is exceeded, or the stream ends too early.
+        BodyTooLarge: while reading, if the body is longer than `max_size`.
+    """
+    return io.BufferedReader(_ChunkedReader(stream, max_size, max_line, max_trailer), BUFFER_SIZE)
+
+
+class _LengthReader(_Reader):
+    def __init__(self, stream: Any, length: int) -> None:
+        super().__init__(stream)
+        self._left = length
+
+    def _next(self, size: int) -> bytes:
+        wanted = min(size, self._left)
+        data: bytes = self._stream.read(wanted) if wanted else b''
+        if wanted and not data:
+            raise BodyError(f'The request body is {self._left} bytes shorter than declared.')
+        self._left -= len(data)
+        return data
+
+
+def length_reader(stream: Any, length: int) -> io.BufferedReader:
+    """Read a body of declared length (RFC 9112 section 6.2).
+
+    Parameters:
+        stream: what yields the bytes through `read(size)`; short reads are fine. It is left right behind the body and
+            is not closed.
+        length: the declared length in bytes.
+
+    Returns:
+        A file-like object that ends after `length` bytes.
+
+    Raises:
+        BodyError: while reading, if the stream ends before.
+    """
+    return io.BufferedReader(_LengthReader(stream, length), BUFFER_SIZE)
+
+
+def spool(source: Any, *, memory: int, max_size: int | None = None) -> Any:
+    """Read a stream to its end into a seekable buffer, which moves to a temporary file when it grows.
+
+    Parameters:
+        source: what is read with `read(size)`.
+        memory: how many bytes may stay in memory.
+        max_size: the permitted length in bytes; None for any.
+
+    Returns:
+        A `BytesIO` or a temporary file, positioned at its beginning. Who closes it, frees the disk space.
+
+    Raises:
+        BodyTooLarge: the stream is longer than `max_size`.
+        BodyError: what the stream raises.
+        OSError: what the stream or the disk raises.
+    """
+    target: Any = io.BytesIO()
+    size = 0
+    try:
+        for data in _pieces(source, max_size):
+            size += len(data)
+            if size > memory and isinstance(target, io.BytesIO):
+                target = _to_disk(target)
+            target.write(data)
+        target.seek(0)
+    except BaseException:
+        target.close()
+        raise
+    return target
+
+
+def _pieces(source: Any, max_size: int | None) -> Iterator[bytes]:
+    size = 0
+    while data := source.read(BUFFER_SIZE):
+        size += len(data)
+        if max_size is not None and size > max_size:
+            raise BodyTooLarge('The request body is too large.')
+        yield data
+
+
+def _to_disk(buffer: io.BytesIO) -> Any:
+    from tempfile import TemporaryFile
+
+    target = TemporaryFile('w+b')  # noqa: SIM115 - it is handed on open
+    try:
+        target.write(buffer.getbuffer())
+    except BaseException:
+        target.close()
+        raise
+    return target
