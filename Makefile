@@ -17,7 +17,7 @@ STAMPS := .venv/.stamps
 IN_VENV := .venv/bin/python
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z ]*\):.*## /make \1\t/p' Makefile | expand -t 16
 
 ifeq ($(filter $(SERVER),$(SERVERS)),)
 serve: ; @$(error no server is called "$(SERVER)"; there are: $(SERVERS))
