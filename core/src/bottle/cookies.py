@@ -94,6 +94,27 @@ def dump_cookie(name: str, value: str, **options: Any) -> str:
     return '; '.join(parts)
 
 
+def set_cookie_value(
+    name: str, value: Any, secret: str | bytes | None = None, digestmod: Any = None, **options: Any
+) -> str:
+    """Return the value of a `Set-Cookie` header field, signed if there is a secret.
+
+    Parameters:
+        name: the name, a token.
+        value: the text.
+        secret: the secret to sign with, see `sign_cookie`; None leaves the value plain.
+        digestmod: a constructor of `hashlib`, or its name; SHA-256 if None.
+        options: attributes, see `dump_cookie`.
+
+    Raises:
+        TypeError: the value is not a string, or an option is unknown.
+        ValueError: a part cannot stand in a cookie, or the cookie is too large.
+    """
+    if not isinstance(value, str):
+        raise TypeError('The value of a cookie must be a string. Turn other values into JSON first.')
+    return dump_cookie(name, sign_cookie(name, value, secret, digestmod) if secret else value, **options)
+
+
 def _quote(value: str) -> str:
     if _PLAIN_VALUE.fullmatch(value):
         return value
