@@ -17,6 +17,7 @@ ROW = re.compile(r'^\| s?\d+ \| (?P<modules>`[^|]+`) \|', re.MULTILINE)
 FACADES = {'bottle': 'bottle.applications', 'bottle.serving': 'bottle.serving.runner'}  # each stands right above these
 DOORS = {'bottle.applications', 'bottle'}  # inside functions these may import the serving wing
 LOADERS = {'bottle.serving.runner', 'bottle.serving.cli'}  # inside functions these may import the application classes
+VERSION = ('bottle', '__version__')  # bound by the first line of the package, before it imports anything
 SERVING_MAY_SHARE = {'bottle.errors', 'bottle._util', 'bottle.httputil', 'bottle.bodies', 'bottle.datastructures'}
 
 
@@ -74,7 +75,8 @@ def targets(node: ast.Import | ast.ImportFrom, importer: str, is_package: bool, 
         package = importer.split('.') if is_package else importer.split('.')[:-1]
         above = package[: len(package) - node.level + 1] if node.level else []
         base = '.'.join([*above, *([node.module] if node.module else [])])
-        names = [full if (full := f'{base}.{alias.name}') in modules else base for alias in node.names]
+        wanted = [alias.name for alias in node.names if (base, alias.name) != VERSION]
+        names = [full if (full := f'{base}.{name}') in modules else base for name in wanted]
     return (name for name in names if name.split('.')[0] == 'bottle')
 
 
@@ -170,6 +172,9 @@ def test_an_import_within_the_rule_passes(importer: str, source: str, modules: l
     assert [is_allowed(one, modules) for one in found] == [True]
 
 
-def test_imports_for_type_checkers_are_free(modules: list[str]) -> None:
-    source = 'if TYPE_CHECKING:\n    from bottle.routing import Router'
+@pytest.mark.parametrize(
+    'source',
+    ['if TYPE_CHECKING:\n    from bottle.routing import Router', 'from bottle import __version__', 'import os'],
+)
+def test_other_imports_are_free(source: str, modules: list[str]) -> None:
     assert imports(ast.parse(source), 'bottle.requests', set(modules)) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sources import product_files, python_files, shown
+from tests.support.sources import python_files, shown
 
 REASON = r'\W+\w.{8,}'
 GOOD = {
