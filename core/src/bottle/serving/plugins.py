@@ -1,0 +1,99 @@
+"""The loaded plugins, registered with pluggy one at a time, so that a broken one harms nobody else."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from bottle.errors import ServerConflict, ServerError, ServerLoadError
+from bottle.serving import hookspecs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from bottle.serving.metadata import Source
+
+
+class Plugins:
+    """Loads plugins and calls their hooks."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+
+    def load(self, source: Source, loader: Callable[[], Any]) -> Any:
+        """Return the plugin of a source, loaded and registered at the first call.
+
+        Parameters:
+            source: where it comes from; named by every error.
+            loader: imports it.
+
+        Raises:
+            ServerLoadError: it cannot be imported, or implements a hook that is not specified. The cause is chained.
+            ServerConflict: another distribution has registered the same object.
+        """
+        key = f'{source.distribution}:{source.name}'
+        with self._lock:
+            plugin = self._manager.get_plugin(key)
+            if plugin is None:
+                plugin = self._load_new(source, key, loader)
+        return plugin
+
+    def call(self, plugin: Any, hook: str, **arguments: Any) -> Any:
+        """Return what one plugin's implementation of a hook returns: a list, or the result of a first-result hook.
+
+        Parameters:
+            plugin: a loaded plugin.
+            hook: the name of the hook.
+            arguments: its arguments.
+        """
+        return self.call_without(
+            [each for each in self._manager.get_plugins() if each is not plugin], hook, **arguments
+        )
+
+    def call_without(self, left_out: Collection[Any], hook: str, **arguments: Any) -> Any:
+        """Return what the implementations of a hook return in all loaded plugins but some.
+
+        Parameters:
+            left_out: the plugins that are not called.
+            hook: the name of the hook.
+            arguments: its arguments.
+        """
+        return self._manager.subset_hook_caller(hook, left_out)(**arguments)
+
+    def _load_new(self, source: Source, key: str, loader: Callable[[], Any]) -> Any:
+        try:
+            plugin = loader()
+            self._refuse_second_owner(plugin, source)
+            if not self._manager.is_registered(plugin):  # one module may stand behind several names of one distribution
+                self._manager.register(plugin, name=key)
+            self._manager.check_pending()
+        except ServerError:
+            raise
+        except (Exception, SystemExit) as error:
+            if self._manager.has_plugin(key):
+                self._manager.unregister(name=key)
+            raise ServerLoadError(
+                f'the plugin {source.name!r} of the distribution {source} is broken: {cause(error)}'
+            ) from error
+        return plugin
+
+    def _refuse_second_owner(self, plugin: Any, source: Source) -> None:
+        owner = (self._manager.get_name(plugin) or '').partition(':')[0]
+        if owner and not source.is_from(owner):
+            raise ServerConflict(
+                f'{owner} and {source.distribution} offer the same plugin object under two names: uninstall one of them'
+            )
+
+
+def cause(error: BaseException) -> str:
+    """Return an exception in one line: its type and the first line of its text.
+
+    Parameters:
+        error: the exception.
+    """
+    lines = str(error).strip().splitlines()
+    return f'{type(error).__name__}: {lines[0]}' if lines else type(error).__name__

@@ -1,0 +1,157 @@
+"""The built-in server: the standard library's wsgiref with threads, drain, and the faults of its environ mended."""
+
+from __future__ import annotations
+
+import contextlib
+import socketserver
+import sys
+from typing import IO, TYPE_CHECKING, Any, cast
+from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
+
+from bottle.bodies import BUFFER_SIZE, BodyError
+from bottle.serving.connections import WaitingConnections
+from bottle.serving.environ import framing_fault, latin1_path, terminate_input
+
+if TYPE_CHECKING:
+    import socket
+
+    from bottle.serving.types import WSGIApplication
+
+MAX_REQUEST_LINE = 65536  # bytes, as in the standard library
+MAX_DISCARDED = 1 << 20  # bytes of an unread body that are read, so that closing does not reset the connection
+DISCARD_TIMEOUT = 1.0  # seconds to wait for such bytes
+IDLE_TIMEOUT = 60.0  # seconds that a client may stay silent in the middle of a request
+
+
+class ResponseWriter(ServerHandler):
+    """Writes one HTTP/1.1 response and announces the end of the connection (RFC 9112, section 9.6)."""
+
+    http_version = '1.1'
+    headers: Any
+
+    def cleanup_headers(self) -> None:
+        """Add the header that tells the client not to send another request."""
+        super().cleanup_headers()
+        self.headers['Connection'] = 'close'
+
+    def log_exception(self, exc_info: Any) -> None:
+        """Log what the application raised; a client that went away is not worth a traceback."""
+        if not issubclass(exc_info[0], ConnectionError):
+            super().log_exception(exc_info)
+
+
+class RequestHandler(WSGIRequestHandler):
+    """Reads one request and answers it."""
+
+    protocol_version = 'HTTP/1.1'
+    timeout = IDLE_TIMEOUT
+    server: SimpleServer
+
+    def handle(self) -> None:
+        """Read one request, call the application and discard what it left unread."""
+        try:
+            with self.server.connections.waiting(self.connection):
+                self.raw_requestline = self.rfile.readline(MAX_REQUEST_LINE + 1)
+            if self._is_request():
+                self._respond()
+        except (TimeoutError, ConnectionError):
+            self.close_connection = True
+
+    def _is_request(self) -> bool:
+        if not self.raw_requestline:
+            return False
+        if len(self.raw_requestline) > MAX_REQUEST_LINE:
+            self.requestline = self.request_version = self.command = ''
+            self.send_error(414)
+            return False
+        if not self.parse_request():
+            return False
+        if fault := framing_fault(self.headers.get('Transfer-Encoding'), self.headers.get_all('Content-Length', [])):
+            self.send_error(400, fault)
+            return False
+        return True
+
+    def _respond(self) -> None:
+        environ = self.get_environ()
+        terminate_input(environ, self.rfile)
+        body: IO[bytes] = environ['wsgi.input']
+        writer = ResponseWriter(
+            body, cast('IO[bytes]', self.wfile), self.get_stderr(), environ, multithread=self.server.threaded
+        )
+        writer.request_handler = self  # type: ignore[attr-defined]  # for the log; the stub lacks the attribute
+        writer.run(self.server.handler)
+        self._discard(body)
+
+    def _discard(self, body: Any) -> None:
+        """Read what is left of a body.
+
+        Unread bytes would make the kernel reset the connection and destroy the response.
+        """
+        self.connection.settimeout(DISCARD_TIMEOUT)
+        with contextlib.suppress(OSError, BodyError):
+            for _ in range(MAX_DISCARDED // BUFFER_SIZE):
+                if not body.read(BUFFER_SIZE):
+                    return
+
+    def get_environ(self) -> dict[str, Any]:
+        """Return the environ (PEP 3333), with the address that was connected to and without ambiguous headers."""
+        environ = super().get_environ()
+        name = self.connection.getsockname()
+        if isinstance(name, tuple):
+            environ.update(SERVER_NAME=name[0], SERVER_PORT=str(name[1]))
+        environ['PATH_INFO'] = latin1_path(self.path)
+        if 'Content-Type' not in self.headers:
+            environ['CONTENT_TYPE'] = ''  # the standard library would invent text/plain
+        for header in self.headers:
+            if '_' in header:  # X_Forwarded_For could pass for X-Forwarded-For
+                environ.pop('HTTP_' + header.replace('-', '_').upper(), None)
+        return environ
+
+    def log_message(self, format: str, *args: Any) -> None:  # the name is the standard library's
+        """Write a line to the log, unless the server is quiet."""
+        if not self.server.quiet:
+            super().log_message(format, *args)
+
+
+class SimpleServer(socketserver.ThreadingMixIn, WSGIServer):
+    """A wsgiref server on sockets that somebody else has bound and accepts on.
+
+    Parameters:
+        handler: the WSGI application.
+        handler_class: reads requests and answers them.
+        threaded: whether each connection gets a thread of its own.
+        quiet: whether requests are not logged.
+    """
+
+    def __init__(
+        self,
+        handler: WSGIApplication,
+        handler_class: Any = RequestHandler,
+        *,
+        threaded: bool = True,
+        quiet: bool = False,
+    ) -> None:
+        super().__init__(('localhost', 0), handler_class, bind_and_activate=False)
+        self.socket.close()
+        self.threaded = threaded
+        self.quiet = quiet
+        self.connections = WaitingConnections()
+        self.server_name, self.server_port = 'localhost', 0
+        self.setup_environ()
+        self.handler = handler
+        self.set_app(handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer a connection: in a thread of its own, or here and now.
+
+        Parameters:
+            request: the connected socket.
+            client_address: its address; a unix socket has none.
+        """
+        process = super().process_request if self.threaded else self.process_request_thread
+        process(request, client_address or ('', 0))
+
+    def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: Any) -> None:
+        """Print what a handler raised, unless it is only that the client went away."""
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)

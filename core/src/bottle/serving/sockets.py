@@ -1,0 +1,186 @@
+"""Listening sockets, bound by the core: every adapter has port 0, IPv6, unix and inherited sockets for free."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bottle.errors import BindError
+from bottle.serving.options import UNIX_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+BACKLOG = 1024
+FIRST_INHERITED_FD = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
+WILDCARDS = ('', '0.0.0.0', '::')  # compared with, never bound by default
+
+
+def listen(host: str, port: int, *, backlog: int = BACKLOG) -> socket.socket:
+    """Return a socket that listens on one address.
+
+    Parameters:
+        host: a host name, an IPv4 or IPv6 address, an empty string for every IPv4 interface, or `unix:/path`.
+        port: the TCP port; 0 lets the system choose one.
+        backlog: the length of the queue of connections that wait to be accepted.
+
+    Returns:
+        The socket: listening, not inheritable, without a timeout.
+
+    Raises:
+        BindError: the host does not resolve, or the address is in use, not permitted or not of this machine.
+    """
+    if host.startswith(UNIX_PREFIX):
+        return _listen_unix(host.removeprefix(UNIX_PREFIX), backlog)
+    family, address = _resolve(host, port)
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == 'posix':  # elsewhere the option would let two programs share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(backlog)
+    except OSError as error:
+        listener.close()
+        raise _bind_error(error, host, port) from error
+    return listener
+
+
+def inherited() -> list[socket.socket]:
+    """Return the listening sockets that a service manager has passed to this process, as sd_listen_fds(3) describes.
+
+    The variables `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES` are removed, so that no child process takes the
+    sockets for its own.
+    """
+    pid, count = os.environ.get('LISTEN_PID', ''), os.environ.get('LISTEN_FDS', '')
+    if pid != str(os.getpid()) or not count.isdigit():
+        return []
+    for name in ('LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'):
+        os.environ.pop(name, None)
+    sockets = [socket.socket(fileno=FIRST_INHERITED_FD + index) for index in range(int(count))]
+    for each in sockets:
+        os.set_inheritable(each.fileno(), False)
+    return sockets
+
+
+def url_of(listener: socket.socket, scheme: str = 'http') -> str:
+    """Return the URL under which a listening socket is reached.
+
+    Parameters:
+        listener: the socket.
+        scheme: `http` or `https`.
+
+    Returns:
+        For example `http://127.0.0.1:8080/`, `http://[::1]:8080/` or `unix:/path`. A wildcard address is shown as the
+        loopback
+        address of its family, which a browser can open.
+    """
+    name = listener.getsockname()
+    if listener.family == getattr(socket, 'AF_UNIX', None):
+        return f'{UNIX_PREFIX}{name}'
+    host, port = name[:2]
+    if host in WILDCARDS:
+        host = 'localhost' if listener.family == socket.AF_INET6 else '127.0.0.1'
+    return f'{scheme}://{f"[{host}]" if ":" in host else host}:{port}/'
+
+
+def listens_everywhere(listener: socket.socket) -> bool:
+    """Return whether a socket listens on every interface of the machine."""
+    name = listener.getsockname()
+    return isinstance(name, tuple) and name[0] in WILDCARDS
+
+
+def close(sockets: Iterable[socket.socket]) -> None:
+    """Close listening sockets.
+
+    Parameters:
+        sockets: sockets that `listen` or `inherited` has returned.
+    """
+    for each in sockets:
+        each.close()
+
+
+class UnixListener(socket.socket):
+    """A unix socket that removes its file when it is closed, unless somebody else has put another file there."""
+
+    def bind(self, address: Any) -> None:
+        """Bind to a path.
+
+        Parameters:
+            address: the path of the file that is made.
+        """
+        super().bind(address)
+        self._path = Path(address)
+        self._identity = self._path.stat().st_ino
+
+    def close(self) -> None:
+        """Close the socket and remove its file."""
+        if self.fileno() >= 0 and hasattr(self, '_path'):
+            with contextlib.suppress(OSError):
+                if self._path.stat().st_ino == self._identity:
+                    self._path.unlink()
+        super().close()
+
+
+def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
+    try:
+        found = socket.getaddrinfo(
+            host or '0.0.0.0', port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )  # an empty host asks for it
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, 'strerror', None) or str(error)
+        raise BindError(
+            f'the host {host!r} does not resolve ({reason}): give an address of this machine, such as 127.0.0.1'
+        ) from error
+    # A name such as localhost often has both families; clients that know IPv4 alone must reach it.
+    family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
+    return family, address
+
+
+def _listen_unix(path: str, backlog: int) -> socket.socket:
+    if not hasattr(socket, 'AF_UNIX'):
+        raise BindError('this system has no unix sockets: give HOST:PORT instead')
+    listener = UnixListener(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(path)
+        listener.bind(path)
+        listener.listen(backlog)
+    except OSError as error:
+        listener.close()
+        raise _bind_error(error, f'{UNIX_PREFIX}{path}', 0) from error
+    return listener
+
+
+def _remove_stale(path: str) -> None:
+    """Remove the file of a unix socket that nobody listens on any more.
+
+    Leave anything else for `bind` to complain about.
+    """
+    if not (os.path.lexists(path) and stat.S_ISSOCK(os.lstat(path).st_mode)):  # symlinks must not be followed
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        if probe.connect_ex(path) == errno.ECONNREFUSED:
+            Path(path).unlink()
+
+
+def _bind_error(error: OSError, host: str, port: int) -> BindError:
+    where = host if host.startswith(UNIX_PREFIX) else f'{f"[{host}]" if ":" in host else host or "*"}:{port}'
+    return BindError(f'cannot listen on {where}: {_remedy(error, host, port)}')
+
+
+def _remedy(error: OSError, host: str, port: int) -> str:
+    unix = host.startswith(UNIX_PREFIX)
+    if error.errno == errno.EADDRINUSE and unix:
+        return 'the file exists already; stop the program that uses it, or choose another path'
+    if error.errno == errno.EADDRINUSE:
+        another = f'{port % 65535 + 1} or 0 (any free one)'
+        return f'the port is in use; stop the program that uses it, or choose another port, such as {another}'
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return 'not permitted; check the rights on its folder' if unix else 'not permitted; choose a port above 1023'
+    if error.errno == errno.EADDRNOTAVAIL:
+        return 'no interface of this machine has this address; try 127.0.0.1, or 0.0.0.0 for every interface'
+    return error.strerror or str(error)
