@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 T = TypeVar('T')
+R = TypeVar('R')
 
 
 class Settings:
@@ -178,9 +179,9 @@ class DictProperty(Generic[T]):
         self.read_only = read_only
         self.getter: Callable[[Any], T] | None = None
 
-    def __call__(self, func: Callable[[Any], T]) -> DictProperty[T]:
+    def __call__(self: DictProperty[Any], func: Callable[[Any], R]) -> DictProperty[R]:
         """Take `func(instance)` as what computes the value, and return the property."""
-        update_wrapper(cast('Callable[..., T]', self), func, updated=())
+        update_wrapper(cast('Callable[..., R]', self), func, updated=())
         self.getter = func
         self.key = self.key or func.__name__
         return self
@@ -213,7 +214,7 @@ class DictProperty(Generic[T]):
         return cast('MutableMapping[str, Any]', getattr(obj, self.attr))
 
 
-class cached_property(Generic[T]):  # noqa: N801 - Bottle's public name
+class cached_property(Generic[T]):
     """A property computed once per instance; the value replaces it in `instance.__dict__` and `del` resets it."""
 
     def __init__(self, func: Callable[[Any], T]) -> None:
@@ -231,7 +232,7 @@ class cached_property(Generic[T]):  # noqa: N801 - Bottle's public name
         return value
 
 
-class lazy_attribute(Generic[T]):  # noqa: N801 - Bottle's public name
+class lazy_attribute(Generic[T]):
     """A class attribute that is computed from the class at the first look-up and then replaces this descriptor."""
 
     def __init__(self, func: Callable[[type], T]) -> None:
