@@ -133,3 +133,37 @@ class AcceptLoop:
         with selectors.DefaultSelector() as wake:
             wake.register(self._wake_reader, selectors.EVENT_READ)
             return bool(wake.select(seconds))
+
+
+class InFlight:
+    """Counts tasks that were handed to somebody's pool of threads, and waits until the last one has ended."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._changed = threading.Condition()
+
+    def counted(self, task: Callable[[], object]) -> Callable[[], None]:
+        """Return a task that is counted from now on until it has run.
+
+        Parameters:
+            task: what is to be run.
+        """
+        self._add(1)
+
+        def run() -> None:
+            try:
+                task()
+            finally:
+                self._add(-1)
+
+        return run
+
+    def wait(self) -> None:
+        """Wait until no counted task is left."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._count == 0)
+
+    def _add(self, number: int) -> None:
+        with self._changed:
+            self._count += number
+            self._changed.notify_all()

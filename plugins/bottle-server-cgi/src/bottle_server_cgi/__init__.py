@@ -1,0 +1,77 @@
+"""The server `cgi`: one process a request, started by a web server (RFC 3875)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bottle.bodies import length_reader
+from bottle.errors import ServerError
+from bottle.serving import Capabilities, ServerAdapter, hookimpl
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
+    from bottle.serving.types import WSGIApplication
+
+
+class CGIServer(ServerAdapter):
+    """Answers the one request that the environment and standard input describe, and returns."""
+
+    name = 'cgi'
+    native_call = 'wsgiref.handlers.BaseCGIHandler'
+    capabilities = Capabilities(concurrency='per-request', chunked_requests=True, streaming=True, file_wrapper=True)
+    quiet = True  # standard output belongs to the response, and standard error to the web server's log
+    _options: ClassVar[tuple[str, ...]] = ()
+
+    def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:  # noqa: ARG002  # the web server holds the sockets
+        """Answer the request. What the application prints goes to standard error, because standard output is the response."""
+        from wsgiref.handlers import BaseCGIHandler
+
+        environ = _environ()
+        output = sys.stdout.buffer
+        writer = BaseCGIHandler(
+            environ['wsgi.input'], output, sys.stderr, environ, multithread=False, multiprocess=True
+        )
+        writer.wsgi_run_once = True
+        with redirect_stdout(sys.stderr):
+            writer.run(handler)
+
+    def stop(self) -> None:
+        """Do nothing: the process ends with its request."""
+
+    def native_options(self) -> tuple[str, ...]:
+        """Return no names: there is nothing to choose."""
+        return self._options
+
+
+def _environ() -> dict[str, Any]:
+    """Return the meta-variables of RFC 3875, section 4.1, as PEP 3333 wants them."""
+    from wsgiref.handlers import read_environ
+
+    if 'REQUEST_METHOD' not in os.environ:
+        raise ServerError(
+            "the server 'cgi' runs as a CGI script alone: let a web server start this program, or choose another server"
+        )
+    environ: dict[str, Any] = read_environ()
+    environ.pop('HTTP_PROXY', None)  # a client's Proxy header would pass for the variable that configures proxies
+    environ.setdefault('SCRIPT_NAME', '')
+    environ.setdefault('PATH_INFO', '')
+    if 'HTTP_TRANSFER_ENCODING' in environ:  # the web server has decoded the body and ends it
+        del environ['HTTP_TRANSFER_ENCODING']
+        environ.update({'wsgi.input': sys.stdin.buffer, 'wsgi.input_terminated': True})
+        return environ
+    length = environ.get('CONTENT_LENGTH') or '0'
+    if not (length.isascii() and length.isdigit()):
+        raise ServerError(f'the web server passed an invalid CONTENT_LENGTH: {length!r}')
+    environ.update({'wsgi.input': length_reader(sys.stdin.buffer, int(length)), 'wsgi.input_terminated': True})
+    return environ
+
+
+@hookimpl
+def bottle_server_adapter() -> type[ServerAdapter]:
+    """Return the adapter."""
+    return CGIServer

@@ -1,0 +1,123 @@
+"""The server `paste`: a pool of threads, in pure Python."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
+from bottle.serving.connections import AcceptLoop, InFlight, WaitingConnections
+from bottle.serving.environ import framing_fault, latin1_path, terminate_input
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Collection, Sequence
+
+    from bottle.serving.types import WSGIApplication
+
+OURS = {
+    'application',
+    'host',
+    'port',
+    'handler',
+    'ssl_pem',
+    'ssl_context',
+    'start_loop',
+    'use_threadpool',
+    'request_queue_size',
+}
+
+
+class PasteServer(ServerAdapter):
+    """Paste's HTTP server, with a drain of its own and the faults of its environ mended.
+
+    Paste gives PATH_INFO in real Unicode and loses chunked bodies; stopped by itself, it kills running threads after half a second.
+
+    Options: those of `paste.httpserver.serve`, for example `threadpool_workers`, `socket_timeout` (seconds), `protocol_version`.
+    """
+
+    name = 'paste'
+    backend = Backend('Paste', 'paste.httpserver')
+    native_call = 'paste.httpserver.serve'
+    capabilities = Capabilities(
+        concurrency='threads',
+        prebound_sockets=True,
+        unix_sockets=True,
+        ipv6=True,
+        chunked_requests=True,
+        streaming=True,
+        graceful_drain=True,
+        threads_option=True,
+    )
+    _loop: AcceptLoop | None = None
+
+    def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
+        """Accept connections and hand them to Paste's pool until stopped, then until the pool is idle."""
+        from paste import httpserver
+
+        connections, running = WaitingConnections(), InFlight()
+        handler_class = _handler_class(connections)
+        server = httpserver.serve(handler, '127.0.0.1', 0, handler=handler_class, start_loop=False, **self.options)
+        server.socket.close()  # Paste insists on binding one
+
+        def queue(connection: socket.socket, address: Any) -> None:
+            connection.settimeout(server.wsgi_socket_timeout)
+            task = partial(server.process_request_in_thread, connection, address or ('', 0))
+            server.thread_pool.add_task(running.counted(task))
+
+        self._loop = AcceptLoop(sockets, queue)
+        self._loop.run()
+        for each in sockets:
+            each.close()
+        connections.drain()
+        running.wait()
+        server.thread_pool.shutdown()
+
+    def stop(self) -> None:
+        """Accept no more; `serve` returns when the running requests have finished."""
+        if self._loop is not None:
+            self._loop.stop()
+
+    def native_options(self) -> Collection[str]:
+        """Return the parameters of Paste's `serve`."""
+        from paste import httpserver
+
+        return [name for name in inspect.signature(httpserver.serve).parameters if name not in OURS]
+
+
+def _handler_class(connections: WaitingConnections) -> type:
+    """Return a request handler whose idle connections can be ended and whose environ follows PEP 3333."""
+    from paste import httpserver
+
+    class Handler(httpserver.WSGIHandler):  # type: ignore[misc]  # Paste has no annotations
+        def handle_one_request(self) -> None:
+            with connections.waiting(self.connection):
+                self.raw_requestline = self.rfile.readline(65537)
+            self.close_connection = True
+            if not self.raw_requestline or not self.parse_request():
+                return
+            fault = framing_fault(self.headers.get('Transfer-Encoding'), self.headers.get_all('Content-Length', []))
+            if fault:
+                self.send_error(400, fault)
+            else:
+                self.wsgi_execute()
+
+        def wsgi_setup(self, environ: dict[str, Any] | None = None) -> None:
+            super().wsgi_setup(environ)
+            mended = self.wsgi_environ
+            mended['PATH_INFO'] = latin1_path(self.path)
+            name = self.connection.getsockname()
+            if isinstance(name, tuple):
+                mended.update(SERVER_NAME=name[0], SERVER_PORT=str(name[1]))
+            continues = self.headers.get('Expect', '').lower() == '100-continue'
+            raw = httpserver.ContinueHook(self.rfile, self.wfile.write) if continues else self.rfile
+            terminate_input(mended, raw)
+
+    return Handler
+
+
+@hookimpl
+def bottle_server_adapter() -> type[ServerAdapter]:
+    """Return the adapter."""
+    return PasteServer
