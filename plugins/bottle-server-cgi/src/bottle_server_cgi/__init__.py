@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from bottle.bodies import length_reader
 from bottle.errors import ServerError
@@ -25,9 +25,8 @@ class CGIServer(ServerAdapter):
     native_call = 'wsgiref.handlers.BaseCGIHandler'
     capabilities = Capabilities(concurrency='per-request', chunked_requests=True, streaming=True, file_wrapper=True)
     quiet = True  # standard output belongs to the response, and standard error to the web server's log
-    _options: ClassVar[tuple[str, ...]] = ()
 
-    def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:  # noqa: ARG002  # the web server holds the sockets
+    def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:  # noqa: ARG002  # none needed
         """Answer the request. What the application prints goes to standard error, because standard output is the response."""
         from wsgiref.handlers import BaseCGIHandler
 
@@ -45,7 +44,7 @@ class CGIServer(ServerAdapter):
 
     def native_options(self) -> tuple[str, ...]:
         """Return no names: there is nothing to choose."""
-        return self._options
+        return ()
 
 
 def _environ() -> dict[str, Any]:

@@ -21,8 +21,8 @@ OURS = {'self', 'listener', 'application', 'backlog', 'handler_class', 'ssl_args
 class GeventServer(ServerAdapter):
     """Gevent's pywsgi, with a drain that ends idle connections instead of waiting for them.
 
-    It is correct without monkey-patching, because request-local state lives in context variables; the application's own blocking
-    calls then block everybody. Started from the command line, the process is patched before the application is imported.
+    It is correct without monkey-patching, because request-local state lives in context variables; the application's own
+    blocking calls then block everybody. The command line patches the process before it imports the application.
 
     Options: those of `gevent.pywsgi.WSGIServer`, for example `spawn`, `log`, `error_log`, `environ`.
     """
@@ -85,7 +85,7 @@ def _handler_class(connections: WaitingConnections) -> type:
     """Return a request handler whose idle connections can be ended."""
     from gevent.pywsgi import WSGIHandler
 
-    class Handler(WSGIHandler):  # type: ignore[misc]  # gevent has no annotations
+    class Handler(WSGIHandler):  # type: ignore[misc]  # the type of the base class is not known
         def read_requestline(self) -> Any:
             with connections.waiting(getattr(self.socket, '_sock', self.socket)):
                 return super().read_requestline()

@@ -32,9 +32,9 @@ OURS = {
 class PasteServer(ServerAdapter):
     """Paste's HTTP server, with a drain of its own and the faults of its environ mended.
 
-    Paste gives PATH_INFO in real Unicode and loses chunked bodies; stopped by itself, it kills running threads after half a second.
+    Paste gives PATH_INFO in real Unicode and loses chunked bodies; stopped by itself, it kills threads that still run.
 
-    Options: those of `paste.httpserver.serve`, for example `threadpool_workers`, `socket_timeout` (seconds), `protocol_version`.
+    Options: those of `paste.httpserver.serve`, for example `threadpool_workers` and `socket_timeout` (seconds).
     """
 
     name = 'paste'
@@ -83,14 +83,14 @@ class PasteServer(ServerAdapter):
         """Return the parameters of Paste's `serve`."""
         from paste import httpserver
 
-        return [name for name in inspect.signature(httpserver.serve).parameters if name not in OURS]
+        return [name for name in inspect.signature(httpserver.serve).parameters if name not in OURS | DEAD]
 
 
 def _handler_class(connections: WaitingConnections) -> type:
     """Return a request handler whose idle connections can be ended and whose environ follows PEP 3333."""
     from paste import httpserver
 
-    class Handler(httpserver.WSGIHandler):  # type: ignore[misc]  # Paste has no annotations
+    class Handler(httpserver.WSGIHandler):  # type: ignore[misc]  # the type of the base class is not known
         def handle_one_request(self) -> None:
             with connections.waiting(self.connection):
                 self.raw_requestline = self.rfile.readline(65537)
