@@ -52,9 +52,7 @@ def _environ() -> dict[str, Any]:
     from wsgiref.handlers import read_environ
 
     if 'REQUEST_METHOD' not in os.environ:
-        raise ServerError(
-            "the server 'cgi' runs as a CGI script alone: let a web server start this program, or choose another server"
-        )
+        raise ServerError("the server 'cgi' answers CGI requests alone: let a web server start this program")
     environ: dict[str, Any] = read_environ()
     environ.pop('HTTP_PROXY', None)  # a client's Proxy header would pass for the variable that configures proxies
     environ.setdefault('SCRIPT_NAME', '')

@@ -16,17 +16,8 @@ if TYPE_CHECKING:
 
     from bottle.serving.types import WSGIApplication
 
-OURS = {
-    'application',
-    'host',
-    'port',
-    'handler',
-    'ssl_pem',
-    'ssl_context',
-    'start_loop',
-    'use_threadpool',
-    'request_queue_size',
-}
+OURS = {'application', 'host', 'port', 'handler', 'request_queue_size', 'start_loop', 'use_threadpool'}
+DEAD = {'ssl_context', 'ssl_pem'}  # Paste's TLS needs a module that pyOpenSSL has dropped
 
 
 class PasteServer(ServerAdapter):
