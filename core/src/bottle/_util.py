@@ -173,7 +173,7 @@ class DictProperty(Generic[T]):
         read_only: setting and deleting raise AttributeError.
     """
 
-    def __init__(self, attr: str, key: str | None = None, read_only: bool = False) -> None:  # noqa: FBT001, FBT002, RUF100 - Bottle's signature
+    def __init__(self, attr: str, key: str | None = None, read_only: bool = False) -> None:
         self.attr = attr
         self.key: str = key or ''
         self.read_only = read_only

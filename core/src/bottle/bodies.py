@@ -215,12 +215,16 @@ def _pieces(source: Any, max_size: int | None) -> Iterator[bytes]:
 
 
 def _to_disk(buffer: io.BytesIO) -> Any:
-    from tempfile import TemporaryFile
-
-    target = TemporaryFile('w+b')  # noqa: SIM115 - it is handed on open
+    target = _temporary_file()
     try:
         target.write(buffer.getbuffer())
     except BaseException:
         target.close()
         raise
     return target
+
+
+def _temporary_file() -> Any:
+    from tempfile import TemporaryFile
+
+    return TemporaryFile('w+b')

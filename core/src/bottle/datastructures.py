@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bottle.httputil import header_name, header_value
@@ -79,7 +80,7 @@ class MultiDict(MutableMapping[str, Any]):
         key: str,
         default: Any = None,
         index: int = -1,
-        type: Callable[[Any], Any] | None = None,  # noqa: A002 - Bottle's public parameter
+        type: Callable[[Any], Any] | None = None,
     ) -> Any:
         """Return one value of a key, or the default.
 
@@ -91,9 +92,14 @@ class MultiDict(MutableMapping[str, Any]):
         """
         try:
             value = self.dict[key][index]
-            return type(value) if type else value
-        except Exception:  # noqa: BLE001 - documented: whatever `type` raises means "the default"
+        except (KeyError, IndexError):
             return default
+        if type is None:
+            return value
+        # Whatever a converter raises means that the value is not of its type.
+        with suppress(Exception):
+            return type(value)
+        return default
 
     def append(self, key: str, value: Any) -> None:
         """Add a value to those of the key."""
@@ -208,7 +214,7 @@ class HeaderDict(MultiDict):
         """Return the values of all fields of this name, oldest first."""
         return self.dict.get(_lookup(key)) or []
 
-    def get(self, key: str, default: Any = None, index: int = -1, type: Callable[[Any], Any] | None = None) -> Any:  # noqa: A002 - Bottle's public parameter
+    def get(self, key: str, default: Any = None, index: int = -1, type: Callable[[Any], Any] | None = None) -> Any:
         """Return one value of a name, or the default; see `MultiDict.get`."""
         return super().get(_lookup(key), default, index, type)
 

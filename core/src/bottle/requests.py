@@ -302,7 +302,7 @@ class BaseRequest:
         return fields
 
     @DictProperty('environ', 'bottle.request.post', read_only=True)
-    def POST(self) -> FormsDict:  # noqa: N802 - Bottle's public name
+    def _post(self) -> FormsDict:
         """The text fields and the files of the form in the body; any type but multipart is read as urlencoded.
 
         Raises:
@@ -320,6 +320,9 @@ class BaseRequest:
             _refuse_disk(error)
         finally:
             body.seek(0)
+
+    #: The name of PHP and others. It has nothing to do with the method.
+    POST = _post
 
     # The body
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from bottle._util import cached_property
@@ -11,12 +12,12 @@ from bottle.httputil import parse_qsl
 from bottle.responses import HTTPError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator
+    from pathlib import Path
     from typing import Self
 
 # Names that are devices on Windows, with any extension: writing to them blocks, prints, or is lost.
-_DEVICES = frozenset(('CON', 'PRN', 'AUX', 'NUL', 'CLOCK', 'CONIN', 'CONOUT')) | {
+_DEVICES = frozenset(('CON', 'PRN', 'AUX', 'NUL')) | {
     f'{port}{number}' for port in ('COM', 'LPT') for number in range(10)
 }
 # RFC 7578 section 4.6 leaves other charsets to the past; some codecs of Python are neither fast nor charsets.
@@ -88,8 +89,8 @@ class FileUpload:
 
     def save(
         self,
-        destination: str | os.PathLike[str] | Any,
-        overwrite: bool = False,  # noqa: FBT001, FBT002, RUF100 - Bottle's signature
+        destination: str | PathLike[str] | Any,
+        overwrite: bool = False,
         chunk_size: int = _CHUNK,
     ) -> None:
         """Write the content, from the current position on, to a path or an open file.
@@ -103,23 +104,23 @@ class FileUpload:
             FileExistsError: the file exists and `overwrite` is false.
             OSError: it cannot be written; what has been written of it is removed.
         """
-        import os
+        from pathlib import Path
 
-        if not isinstance(destination, (str, os.PathLike)):
+        if not isinstance(destination, (str, PathLike)):
             self._copy_to(destination, chunk_size)
             return
-        path = os.fspath(destination)
-        if os.path.isdir(path):  # noqa: PTH112 - importing pathlib costs more than all the rest
-            path = os.path.join(path, self.filename)  # noqa: PTH118 - as above
+        path = Path(destination)
+        if path.is_dir():
+            path /= self.filename
         self._save_as(path, 'wb' if overwrite else 'xb', chunk_size)
 
-    def _save_as(self, path: str, mode: str, chunk_size: int) -> None:
-        with open(path, mode) as target:  # noqa: PTH123 - importing pathlib costs more than all the rest
+    def _save_as(self, path: Path, mode: str, chunk_size: int) -> None:
+        with path.open(mode) as target:
             try:
                 self._copy_to(target, chunk_size)
                 target.flush()
             except BaseException:
-                _remove(path)
+                path.unlink(missing_ok=True)
                 raise
 
     def _copy_to(self, target: Any, chunk_size: int) -> None:
@@ -130,14 +131,6 @@ class FileUpload:
 
     def __repr__(self) -> str:
         return f'<{type(self).__name__}: {self.name}={self.raw_filename!r}>'
-
-
-def _remove(path: str) -> None:
-    import os
-    from contextlib import suppress
-
-    with suppress(OSError):
-        os.unlink(path)  # noqa: PTH108 - importing pathlib costs more than all the rest
 
 
 def safe_filename(name: str | bytes) -> str:
@@ -239,6 +232,12 @@ def _events(body: Any, boundary: str, limits: FormLimits) -> Iterator[Any]:
             yield from parser.parse(chunk)
 
 
+def _spooled_file(memory: int) -> Any:
+    from tempfile import SpooledTemporaryFile
+
+    return SpooledTemporaryFile(memory)
+
+
 class _Collector:
     """Turns the parser's events into fields: text is kept in memory, files move to disk when they grow.
 
@@ -264,9 +263,7 @@ class _Collector:
     def _begin(self, segment: Any) -> None:
         self._segment = segment
         if segment.filename:
-            from tempfile import SpooledTemporaryFile
-
-            self._file = SpooledTemporaryFile(self._memory)  # noqa: SIM115 - FileUpload hands it on open
+            self._file = _spooled_file(self._memory)
         else:
             self._text = []
 
