@@ -285,12 +285,12 @@ def etag_matches(header: str, etag: str) -> bool:
 
     Parameters:
         header: the value of the field: `*` or a list of tags.
-        etag: the tag of the current representation, quotes included.
+        etag: the tag of the current representation, quotes included; empty if it has none.
     """
     if header.strip() == '*':
         return True
     wanted = etag.removeprefix('W/')
-    return any(tag.strip().removeprefix('W/') == wanted for tag in header.split(','))
+    return bool(wanted) and any(tag.strip().removeprefix('W/') == wanted for tag in header.split(','))
 
 
 # Paths

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from typing import Self
 
 # Names that are devices on Windows, with any extension: writing to them blocks, prints, or is lost.
-_DEVICES = frozenset(('CON', 'PRN', 'AUX', 'NUL')) | {
-    f'{port}{number}' for port in ('COM', 'LPT') for number in range(10)
+_DEVICES = frozenset(('CON', 'PRN', 'AUX', 'NUL', 'CONIN$', 'CONOUT$')) | {
+    f'{port}{number}' for port in ('COM', 'LPT') for number in '0123456789¹²³'
 }
 # RFC 7578 section 4.6 leaves other charsets to the past; some codecs of Python are neither fast nor charsets.
 _CHARSETS = frozenset(('utf-8', 'utf8', 'us-ascii', 'ascii', 'iso-8859-1', 'latin1', 'windows-1252', 'iso-8859-15'))
@@ -147,9 +147,14 @@ def safe_filename(name: str | bytes) -> str:
     base = ascii_text.replace('\\', '/').rpartition('/')[2]
     kept = re.sub(r'[^a-zA-Z0-9-_.\s]', '', base).strip()
     joined = re.sub(r'[-\s]+', '-', kept).strip('.-')
-    if joined.partition('.')[0].upper() in _DEVICES:
+    if is_device_name(joined):
         joined = f'_{joined}'
     return joined[:255].rstrip('.-') or 'empty'
+
+
+def is_device_name(name: str) -> bool:
+    """Tell whether Windows takes a file name, with any extension, for a device such as `CON`."""
+    return name.partition('.')[0].rstrip().upper() in _DEVICES
 
 
 # Forms
@@ -206,7 +211,7 @@ def parse_multipart(body: Any, content_type: str, limits: FormLimits) -> FormsDi
 
 
 def _library() -> Any:
-    import multipart  # type: ignore[import-untyped]  # it ships no type information
+    import multipart
 
     return multipart
 
