@@ -57,7 +57,7 @@ def backends() -> list[str]:
 
 def install_wheels(session: nox.Session, *groups: str) -> None:
     """Install every built wheel, with what it needs, and these dependency groups."""
-    wheels = sorted(str(path) for path in WHEELS.glob('*.whl'))
+    wheels = sorted(str(path.relative_to(ROOT)) for path in WHEELS.glob('*.whl'))
     session.install(*wheels, *tools(*groups))
     session.install('--force-reinstall', '--no-deps', *wheels, silent=True)  # a reused environment may hold older ones
 
@@ -106,7 +106,7 @@ def wheels(session: nox.Session) -> None:
 def build(session: nox.Session) -> None:
     """Check the metadata and the contents of every sdist and wheel."""
     session.install(*tools('build'))
-    archives = sorted(str(path) for path in WHEELS.iterdir() if path.suffix in {'.whl', '.gz'})
+    archives = sorted(str(path.relative_to(ROOT)) for path in WHEELS.iterdir() if path.suffix in {'.whl', '.gz'})
     session.run('twine', 'check', '--strict', *archives)
     session.run('python', 'scripts/check_archives.py', *archives)
 
