@@ -10,7 +10,7 @@ from bottle._util import DictProperty, json_loads
 from bottle.bodies import BodyError, BodyTooLarge, chunked_reader, length_reader, spool
 from bottle.cookies import parse_cookies, unsign_cookie
 from bottle.datastructures import FormsDict, WSGIHeaderDict
-from bottle.httputil import from_wire, parse_auth, parse_qsl, path_shift
+from bottle.httputil import from_wire, parse_auth, parse_qsl, path_shift, to_wire
 from bottle.responses import HTTPError
 
 if TYPE_CHECKING:
@@ -109,8 +109,12 @@ class BaseRequest:
 
     @property
     def path(self) -> str:
-        """The path below the application, as text, with exactly one slash in front."""
-        return '/' + from_wire(self.environ.get('PATH_INFO', '')).lstrip('/')
+        """The path below the application with exactly one slash in front.
+
+        The application has put it into the environ as text; the native string of the server is in `bottle.raw_path`.
+        """
+        path: str = self.environ.get('PATH_INFO', '')
+        return '/' + path.lstrip('/')
 
     @property
     def script_name(self) -> str:
@@ -162,9 +166,10 @@ class BaseRequest:
         Raises:
             AssertionError: there are not enough segments.
         """
-        script, path = path_shift(self.environ.get('SCRIPT_NAME', '/'), self.environ.get('PATH_INFO', '/'), shift)
-        self['SCRIPT_NAME'] = script
-        self['PATH_INFO'] = path
+        # SCRIPT_NAME is the native string of the server, PATH_INFO is text already.
+        path = to_wire(self.environ.get('PATH_INFO', '/'))
+        self['SCRIPT_NAME'], path = path_shift(self.environ.get('SCRIPT_NAME', '/'), path, shift)
+        self['PATH_INFO'] = from_wire(path)
 
     # Header fields
 
