@@ -85,7 +85,7 @@ def test_load_config(tmp_path: Path) -> None:
     assert config == {
         'base': '1',
         'debug': 'True',
-        'flag': '',
+        'flag': None,
         'sqlite.base': '1',
         'sqlite.db': '/tmp/ä',
         'sqlite.copy': '/tmp/ä.copy',

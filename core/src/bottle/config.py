@@ -66,7 +66,7 @@ class ConfigDict(dict[str, Any]):
         """Load `*.ini` files; a section is a name space, all keys are made lower case.
 
         The values of the sections `bottle` and `ROOT` get no name space. Values may refer to others by `${key}` and
-        `${section:key}`, and a key may have no value (empty text), unless `options` say otherwise.
+        `${section:key}`, and a key may have no value (None), unless `options` say otherwise.
 
         Parameters:
             filename: one path or several; those that do not exist are skipped.
@@ -84,8 +84,8 @@ class ConfigDict(dict[str, Any]):
         parser.read(filename, encoding='utf-8')
         for section in parser.sections():
             prefix = '' if section in _ROOT_SECTIONS else f'{section}.'
-            for key, value in parser.items(section):
-                self[f'{prefix}{key}'.lower()] = value
+            for key in parser.options(section):
+                self[f'{prefix}{key}'.lower()] = parser.get(section, key)
         return self
 
     def load_dict(self, source: Mapping[str, Any], namespace: str = '') -> Self:
