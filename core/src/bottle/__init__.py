@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bottle import _ext
+from bottle._ext import register as register_extensions
 from bottle._util import (
     DictProperty,
     cached_property,
@@ -24,12 +24,31 @@ from bottle._util import (
     tob,
     touni,
 )
-from bottle.applications import AppStack, Bottle, app, apps, debug, default_app, load_app
+from bottle.applications import (
+    AppStack,
+    Bottle,
+    app,
+    apps,
+    debug,
+    default_app,
+    delete,
+    error,
+    get,
+    hook,
+    install,
+    load_app,
+    mount,
+    patch,
+    post,
+    put,
+    route,
+    uninstall,
+    url,
+)
 from bottle.casting import WSGIFileWrapper
 from bottle.config import ConfigDict, ResourceManager
 from bottle.cookies import cookie_decode, cookie_encode, cookie_is_encoded
 from bottle.datastructures import FormsDict, HeaderDict, MultiDict, WSGIHeaderDict
-from bottle.defaults import delete, error, get, hook, install, mount, patch, post, put, route, uninstall, url
 from bottle.errors import (
     BottleException,
     PluginError,
@@ -69,7 +88,7 @@ if TYPE_CHECKING:
 
 __version__ = '1.0.0'
 
-_ext.register()
+register_extensions()
 
 _LAZY = {
     'bottle.serving.adapter': ('Capabilities', 'ServerAdapter'),

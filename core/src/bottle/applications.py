@@ -1,8 +1,9 @@
-"""Applications: the class Bottle, which holds routes, hooks and plugins, and the stack of default applications."""
+"""Applications: the class Bottle, the stack of default applications, and the functions that stand for its methods."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, overload
+from functools import wraps
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from bottle._util import depr, load, makelist, settings
 from bottle.config import ResourceManager
@@ -358,3 +359,31 @@ def debug(mode: bool = True) -> None:
 
         warnings.simplefilter('default')
     settings.debug = bool(mode)
+
+
+class _Deferred:
+    """Gives functions that call a method of whichever application is the default one at that time."""
+
+    def __getattr__(self, name: str) -> Any:
+        @wraps(getattr(Bottle, name))
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return getattr(default_app(), name)(*args, **kwargs)
+
+        return wrapper
+
+
+# To a type checker these are the bound methods themselves, overloads included.
+_default = cast('Bottle', _Deferred())
+
+route = _default.route
+get = _default.get
+post = _default.post
+put = _default.put
+delete = _default.delete
+patch = _default.patch
+error = _default.error
+mount = _default.mount
+hook = _default.hook
+install = _default.install
+uninstall = _default.uninstall
+url = _default.get_url

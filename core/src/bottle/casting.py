@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from bottle._util import html_escape, settings
@@ -104,12 +105,10 @@ def discard(body: Any) -> None:
 
 def log(environ: dict[str, Any], text: str) -> None:
     """Write to the server's error log (`wsgi.errors`, PEP 3333). A log that fails must not fail the request."""
-    try:
+    with suppress(Exception):
         stream = environ['wsgi.errors']
         stream.write(text.encode('ascii', 'backslashreplace').decode('ascii'))
         stream.flush()
-    except Exception:  # noqa: BLE001, S110 - nowhere is left to report it
-        pass
 
 
 def critical_page(environ: dict[str, Any], error: BaseException, traceback: str) -> bytes:

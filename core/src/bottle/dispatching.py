@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bottle._context import RequestContext, current
@@ -130,9 +131,10 @@ class Dispatcher:
         """Return the page for errors that no handler is bound to."""
         return error_page(res)
 
+    def _catches(self, error: Exception) -> bool:
+        return self.catchall and not isinstance(error, MemoryError)
+
     def _internal_error(self, error: Exception, environ: WSGIEnvironment) -> HTTPError:
-        if isinstance(error, MemoryError) or not self.catchall:
-            raise error
         from traceback import format_exception
 
         report = ''.join(format_exception(error))
@@ -173,7 +175,10 @@ class Dispatcher:
             else:
                 body = self._cast(self._answer(environ), context)
             return self._start(context, body, start_response)
-        except Exception as error:  # noqa: BLE001 - the last resort
+        except Exception as error:
+            if not self._catches(error):
+                discard(body)
+                raise
             return self._last_resort(error, body, environ, start_response)
 
     def _answer(self, environ: WSGIEnvironment) -> Any:
@@ -181,7 +186,9 @@ class Dispatcher:
             return self._call_route(environ)
         except HTTPResponse as raised:
             return raised
-        except Exception as error:  # noqa: BLE001 - becomes an error page
+        except Exception as error:
+            if not self._catches(error):
+                raise
             return self._internal_error(error, environ)
 
     def _call_route(self, environ: WSGIEnvironment) -> Any:
@@ -195,7 +202,9 @@ class Dispatcher:
             out = self._call_between_hooks(context)
         except HTTPResponse as raised:
             return self._cast(raised, context)
-        except Exception as error:  # noqa: BLE001 - becomes an error page
+        except Exception as error:
+            if not self._catches(error):
+                raise
             return self._cast(self._internal_error(error, context.environ), context)
         # What was returned has been applied already, and the hooks have added to it.
         return self._cast(out, context, applied=True)
@@ -274,10 +283,11 @@ class Dispatcher:
             first = next(filter(None, pieces), '')
         except HTTPResponse as raised:
             first = raised
-        except Exception as error:  # noqa: BLE001 - becomes an error page
+        except Exception as error:
             discard(out)
-            first = self._internal_error(error, context.environ)
-            return self._cast(first, context)
+            if not self._catches(error):
+                raise
+            return self._cast(self._internal_error(error, context.environ), context)
         if isinstance(first, (str, bytes)) and first:
             return Stream(first, pieces, out, charset(context))
         discard(out)
@@ -288,12 +298,9 @@ class Dispatcher:
     def _last_resort(
         self, error: Exception, body: Any, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        try:
+        # The first error is the one to report.
+        with suppress(Exception):
             discard(body)
-        except Exception as another:  # noqa: BLE001 - the first error is the one to report
-            log(environ, f'{another!r} while closing the body\n')
-        if isinstance(error, MemoryError) or not self.catchall:
-            raise error
         from traceback import format_exc
 
         report = format_exc()
