@@ -76,11 +76,24 @@ from bottle.responses import (
 from bottle.routing import Route, Router, yieldroutes
 
 if TYPE_CHECKING:
+    from bottle.engines import (
+        CheetahTemplate,
+        Jinja2Template,
+        MakoTemplate,
+        cheetah_template,
+        cheetah_view,
+        jinja2_template,
+        jinja2_view,
+        mako_template,
+        mako_view,
+    )
     from bottle.serving.adapter import Capabilities, ServerAdapter
     from bottle.serving.hookspecs import hookimpl
     from bottle.serving.registry import server_names
     from bottle.serving.runner import run, start
     from bottle.shortcuts import auth_basic, redirect, static_file
+    from bottle.stpl import StplParser
+    from bottle.templating import TEMPLATE_PATH, TEMPLATES, BaseTemplate, SimpleTemplate, template, view
     from bottle.uploads import FileUpload, MultipartError
 
     DEBUG: bool
@@ -91,6 +104,19 @@ __version__ = '1.0.0'
 register_extensions()
 
 _LAZY = {
+    'bottle.engines': (
+        'CheetahTemplate',
+        'Jinja2Template',
+        'MakoTemplate',
+        'cheetah_template',
+        'cheetah_view',
+        'jinja2_template',
+        'jinja2_view',
+        'mako_template',
+        'mako_view',
+    ),
+    'bottle.stpl': ('StplParser',),
+    'bottle.templating': ('TEMPLATES', 'TEMPLATE_PATH', 'BaseTemplate', 'SimpleTemplate', 'template', 'view'),
     'bottle.serving.adapter': ('Capabilities', 'ServerAdapter'),
     'bottle.serving.hookspecs': ('hookimpl',),
     'bottle.serving.registry': ('server_names',),
@@ -129,12 +155,16 @@ __all__ = [
     'ERROR_PAGE_TEMPLATE',
     'HTTP_CODES',
     'NORUN',
+    'TEMPLATES',
+    'TEMPLATE_PATH',
     'AppStack',
     'BaseRequest',
     'BaseResponse',
+    'BaseTemplate',
     'Bottle',
     'BottleException',
     'Capabilities',
+    'CheetahTemplate',
     'ConfigDict',
     'DictProperty',
     'FileUpload',
@@ -144,8 +174,10 @@ __all__ = [
     'HeaderDict',
     'HeaderProperty',
     'JSONPlugin',
+    'Jinja2Template',
     'LocalRequest',
     'LocalResponse',
+    'MakoTemplate',
     'MultiDict',
     'MultipartError',
     'PluginError',
@@ -159,6 +191,8 @@ __all__ = [
     'Router',
     'RouterUnknownModeError',
     'ServerAdapter',
+    'SimpleTemplate',
+    'StplParser',
     'StplSyntaxError',
     'TemplateError',
     'TemplatePlugin',
@@ -169,6 +203,8 @@ __all__ = [
     'apps',
     'auth_basic',
     'cached_property',
+    'cheetah_template',
+    'cheetah_view',
     'cookie_decode',
     'cookie_encode',
     'cookie_is_encoded',
@@ -183,6 +219,8 @@ __all__ = [
     'html_quote',
     'http_date',
     'install',
+    'jinja2_template',
+    'jinja2_view',
     'json_dumps',
     'json_lds',
     'json_loads',
@@ -190,6 +228,8 @@ __all__ = [
     'load',
     'load_app',
     'makelist',
+    'mako_template',
+    'mako_view',
     'mount',
     'parse_auth',
     'parse_date',
@@ -206,10 +246,12 @@ __all__ = [
     'server_names',
     'start',
     'static_file',
+    'template',
     'tob',
     'touni',
     'uninstall',
     'url',
+    'view',
     'yieldroutes',
 ]
 
