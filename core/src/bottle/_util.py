@@ -235,7 +235,7 @@ class cached_property(Generic[T]):
 class lazy_attribute(Generic[T]):
     """A class attribute that is computed from the class at the first look-up and then replaces this descriptor."""
 
-    def __init__(self, func: Callable[[type], T]) -> None:
+    def __init__(self, func: Callable[[Any], T]) -> None:
         update_wrapper(cast('Callable[..., T]', self), func, updated=())
         self.getter = func
 

@@ -204,7 +204,9 @@ class HeaderDict(MultiDict):
 
     def append(self, key: str, value: Any) -> None:
         """Add a field of this name."""
-        self.dict.setdefault(header_name(key), []).append(header_value(value))
+        # Checked first: a refused value must not leave an empty list behind.
+        text = header_value(value)
+        self.dict.setdefault(header_name(key), []).append(text)
 
     def replace(self, key: str, value: Any) -> None:
         """Replace all fields of this name by one."""
