@@ -71,7 +71,7 @@ def test_fields_are_attributes() -> None:
     forms = FormsDict(name='ü', bad='\udcff')
     assert (forms.name, forms.missing, forms.bad) == ('ü', '', '')
     with pytest.raises(AttributeError):
-        forms.__missing__
+        _ = forms.__missing__
 
 
 def test_getunicode() -> None:
