@@ -30,7 +30,7 @@ def _engine(module: str, distribution: str) -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != module.partition('.')[0]:
+        if not f'{module}.'.startswith(f'{error.name}.'):
             raise
         message = f'The template engine {distribution} is not installed: pip install {distribution}'
         raise ModuleNotFoundError(message, name=error.name) from error

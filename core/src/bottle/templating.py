@@ -101,8 +101,9 @@ class BaseTemplate:
         if Path(name).is_absolute():
             raise TemplateError(f'Template {name!r} is an absolute path: use one relative to the template lookup path.')
         for folder in map(_absolute, lookup):
-            path = os.path.normpath(f'{folder}{os.sep}{name}')
-            if path.startswith(folder.rstrip(os.sep) + os.sep):
+            inside = folder.rstrip(os.sep) + os.sep
+            path = os.path.normpath(inside + name)
+            if path.startswith(inside):
                 for candidate in (path, *(f'{path}.{extension}' for extension in cls.extensions)):
                     if Path(candidate).is_file():
                         return candidate
