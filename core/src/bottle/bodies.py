@@ -174,6 +174,52 @@ def length_reader(stream: Any, length: int) -> io.BufferedReader:
     return io.BufferedReader(_LengthReader(stream, length), BUFFER_SIZE)
 
 
+class Spool:
+    """A buffer that is written first and read later, and that moves to a temporary file when it grows.
+
+    Parameters:
+        memory: how many bytes may stay in memory.
+
+    Attributes:
+        file: the `BytesIO` or temporary file. Who closes it, or forgets it, frees the disk space.
+    """
+
+    def __init__(self, memory: int) -> None:
+        self.file: Any = io.BytesIO()
+        self._left = memory
+        self._on_disk = False
+
+    def write(self, data: bytes) -> None:
+        """Append bytes.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        self._left -= len(data)
+        if self._left < 0 and not self._on_disk:
+            in_memory, self.file = self.file, _temporary_file()
+            self._on_disk = True
+            self.file.write(in_memory.getbuffer())
+        self.file.write(data)
+
+    def close(self) -> None:
+        """Free memory and disk space."""
+        self.file.close()
+
+
+class _OwnFile(io.BufferedRandom):
+    """A temporary file that ends with the request: nobody is told to close it, so nobody is warned if it is open."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _temporary_file() -> Any:
+    from tempfile import TemporaryFile
+
+    return _OwnFile(TemporaryFile('w+b', buffering=0))
+
+
 def spool(source: Any, *, memory: int, max_size: int | None = None) -> Any:
     """Read a stream to its end into a seekable buffer, which moves to a temporary file when it grows.
 
@@ -183,26 +229,22 @@ def spool(source: Any, *, memory: int, max_size: int | None = None) -> Any:
         max_size: the permitted length in bytes; None for any.
 
     Returns:
-        A `BytesIO` or a temporary file, positioned at its beginning. Who closes it, frees the disk space.
+        A `BytesIO` or a temporary file, positioned at its beginning. Closing or forgetting it frees the disk space.
 
     Raises:
         BodyTooLarge: the stream is longer than `max_size`.
         BodyError: what the stream raises.
         OSError: what the stream or the disk raises.
     """
-    target: Any = io.BytesIO()
-    size = 0
+    buffer = Spool(memory)
     try:
         for data in _pieces(source, max_size):
-            size += len(data)
-            if size > memory and isinstance(target, io.BytesIO):
-                target = _to_disk(target)
-            target.write(data)
-        target.seek(0)
+            buffer.write(data)
+        buffer.file.seek(0)
     except BaseException:
-        target.close()
+        buffer.close()
         raise
-    return target
+    return buffer.file
 
 
 def _pieces(source: Any, max_size: int | None) -> Iterator[bytes]:
@@ -212,19 +254,3 @@ def _pieces(source: Any, max_size: int | None) -> Iterator[bytes]:
         if max_size is not None and size > max_size:
             raise BodyTooLarge('The request body is too large.')
         yield data
-
-
-def _to_disk(buffer: io.BytesIO) -> Any:
-    target = _temporary_file()
-    try:
-        target.write(buffer.getbuffer())
-    except BaseException:
-        target.close()
-        raise
-    return target
-
-
-def _temporary_file() -> Any:
-    from tempfile import TemporaryFile
-
-    return TemporaryFile('w+b')

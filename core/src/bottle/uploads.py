@@ -7,6 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from bottle._util import cached_property
+from bottle.bodies import Spool
 from bottle.datastructures import FormsDict, HeaderDict
 from bottle.httputil import parse_qsl
 from bottle.responses import HTTPError
@@ -237,12 +238,6 @@ def _events(body: Any, boundary: str, limits: FormLimits) -> Iterator[Any]:
             yield from parser.parse(chunk)
 
 
-def _spooled_file(memory: int) -> Any:
-    from tempfile import SpooledTemporaryFile
-
-    return SpooledTemporaryFile(memory)
-
-
 class _Collector:
     """Turns the parser's events into fields: text is kept in memory, files move to disk when they grow.
 
@@ -255,38 +250,39 @@ class _Collector:
         self._text_left = limits.memory
         self._segment: Any = None
         self._text: list[bytes] = []
-        self._file: Any = None
+        self._file: Spool | None = None
 
     def take(self, event: Any) -> None:
         if event is None:
             self._end()
         elif isinstance(event, (bytes, bytearray)):
-            self._write(event)
+            self._write(bytes(event))
         else:
             self._begin(event)
 
     def _begin(self, segment: Any) -> None:
         self._segment = segment
         if segment.filename:
-            self._file = _spooled_file(self._memory)
+            self._file = Spool(self._memory)
         else:
             self._text = []
 
-    def _write(self, data: bytes | bytearray) -> None:
+    def _write(self, data: bytes) -> None:
         if self._file is not None:
             self._file.write(data)
             return
         self._text_left -= len(data)
         if self._text_left < 0:
             raise MultipartError('Text fields are too large', 413)
-        self._text.append(bytes(data))
+        self._text.append(data)
 
     def _end(self) -> None:
         segment = self._segment
         value: Any
         if self._file is not None:
-            self._file.seek(0)
-            value = FileUpload(self._file, segment.name, segment.filename, segment.headerlist)
+            file = self._file.file
+            file.seek(0)
+            value = FileUpload(file, segment.name, segment.filename, segment.headerlist)
             self._file = None
         else:
             charset = (segment.charset or 'utf8').lower()
