@@ -83,7 +83,7 @@ def encode(text: str, state: ResponseState) -> bytes:
         UnicodeEncodeError: the charset does not have a character.
         LookupError: there is no such charset.
     """
-    return text.encode(charset(state), 'surrogateescape')
+    return text.encode('utf8' if state.headers is None else charset(state), 'surrogateescape')
 
 
 def join(parts: Iterable[str | bytes], state: ResponseState) -> bytes:

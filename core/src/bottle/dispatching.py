@@ -173,7 +173,9 @@ class Dispatcher:
             if self._before or self._after:
                 body = self._answer_with_hooks(context)
             else:
-                body = self._cast(self._answer(environ), context)
+                out = self._answer(environ)
+                # Text is by far the most frequent result.
+                body = [encode(out, context)] if type(out) is str and out else self._cast(out, context)
             return self._start(context, body, start_response)
         except Exception as error:
             if not self._catches(error):
@@ -234,11 +236,13 @@ class Dispatcher:
             # RFC 9110 section 8.6: never with a 1xx response.
             length = None if context.status_code < 200 else length
         headers = wire_headers(context, response.default_content_type, response.bad_headers, length)
-        exc_info = environ.pop('bottle.exc_info', None)
-        if exc_info is None:
-            start_response(to_wire(context.status_line), headers)
+        status = context.status_line
+        if not status.isascii():
+            status = to_wire(status)
+        if 'bottle.exc_info' in environ:
+            start_response(status, headers, environ.pop('bottle.exc_info'))
         else:
-            start_response(to_wire(context.status_line), headers, exc_info)
+            start_response(status, headers)
         return body
 
     def _cast(self, out: Any, context: RequestContext, *, applied: bool = False) -> Iterable[bytes]:

@@ -53,11 +53,11 @@ class JSONPlugin:
             if isinstance(result, dict):
                 # Before the header is set: an error must not be sent as JSON.
                 text = dumps(result)
-                response.content_type = 'application/json'
+                response.set_header('Content-Type', 'application/json')
                 return text
             if isinstance(result, HTTPResponse) and isinstance(result.body, dict):
                 result.body = dumps(result.body)
-                result.content_type = 'application/json'
+                result.set_header('Content-Type', 'application/json')
             return result
 
         return answer_in_json

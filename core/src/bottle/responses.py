@@ -105,14 +105,21 @@ def wire_headers(
     Returns:
         Pairs of name and value, both native strings: what is not ASCII is UTF-8 read as ISO-8859-1.
     """
-    own = state.headers.dict if state.headers is not None else ()
-    fields = [(name, to_wire(value)) for name in own for value in own[name]] if own else []
+    bad = bad_headers.get(state.status_code)
+    if state.headers is None and state.cookies is None and bad is None and content_type:
+        # Most responses.
+        plain = ('Content-Type', content_type)
+        return [plain] if length is None else [('Content-Length', str(length)), plain]
+    own: dict[str, list[str]] = {}
+    fields = []
+    if state.headers is not None:
+        own = state.headers.dict
+        fields = [(name, to_wire(value)) for name, values in own.items() for value in values]
     if length is not None and 'Content-Length' not in own:
         fields.append(('Content-Length', str(length)))
     if content_type and 'Content-Type' not in own:
         fields.append(('Content-Type', content_type))
-    if state.status_code in bad_headers:
-        bad = bad_headers[state.status_code]
+    if bad is not None:
         fields = [field for field in fields if field[0] not in bad]
     if state.cookies:
         fields.extend(('Set-Cookie', to_wire(cookie)) for cookie in state.cookies.values())

@@ -45,7 +45,7 @@ class Leaf:
         target: what `RouteTree.add` was given.
     """
 
-    __slots__ = ('depth', 'mixed', 'order', 'readers', 'tail', 'target', 'whole')
+    __slots__ = ('depth', 'mixed', 'order', 'plain', 'readers', 'tail', 'target', 'whole')
 
     def __init__(self, rule: Rule, order: int, target: Any) -> None:
         self.order = order
@@ -66,6 +66,8 @@ class Leaf:
             if wildcard.reader and not wildcard.anonymous
         ]
 
+        self.plain = not (self.mixed or self.tail or self.readers)
+
     def arguments(self, segments: list[str]) -> dict[str, Any]:
         """Return the values of the wildcards in a path that matches, given as its segments.
 
@@ -73,6 +75,8 @@ class Leaf:
             ValueError: a filter refuses a value.
         """
         found: dict[str, Any] = {name: segments[index] for name, index in self.whole}
+        if self.plain:
+            return found
         for mask, index in self.mixed:
             found.update(_groups(mask, segments[index]))
         if self.tail is not None:
@@ -151,22 +155,39 @@ class RouteTree:
 
     def find(self, segments: list[str]) -> Leaf | None:
         """Return the first-added rule that matches a path, given as its segments, or None."""
-        best: Leaf | None = None
-        level = [self._root]
+        node = self._root
         for depth, segment in enumerate(segments):
-            reached: list[_Node] = []
-            for node in level:
-                if node.tails:
-                    best = _first_tail(node, segments, depth, best)
-                node.step(segment, reached)
-            if not reached:
-                return best
-            level = reached
+            if node.masks or node.tails:
+                return _search(node, segments, depth)
+            child = node.literals.get(segment)
+            if node.wildcard is not None and segment:
+                if child is not None:
+                    return _search(node, segments, depth)
+                child = node.wildcard
+            if child is None:
+                return None
+            node = child
+        return node.leaf
+
+
+def _search(start: _Node, segments: list[str], begin: int) -> Leaf | None:
+    """Follow all branches below a node at once; `RouteTree.find` comes here when the path first forks."""
+    best: Leaf | None = None
+    level = [start]
+    for depth in range(begin, len(segments)):
+        reached: list[_Node] = []
         for node in level:
-            leaf = node.leaf
-            if leaf is not None and (best is None or leaf.order < best.order):
-                best = leaf
-        return best
+            if node.tails:
+                best = _first_tail(node, segments, depth, best)
+            node.step(segments[depth], reached)
+        if not reached:
+            return best
+        level = reached
+    for node in level:
+        leaf = node.leaf
+        if leaf is not None and (best is None or leaf.order < best.order):
+            best = leaf
+    return best
 
 
 def _first_tail(node: _Node, segments: list[str], depth: int, best: Leaf | None) -> Leaf | None:
