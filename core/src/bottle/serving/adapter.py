@@ -119,7 +119,8 @@ class ServerAdapter:
 
         Parameters:
             handler: the WSGI application.
-            sockets: listening sockets to accept on; empty when the adapter does not declare `prebound_sockets`.
+            sockets: listening, non-blocking sockets to accept on; empty when the adapter does not declare
+                `prebound_sockets`.
         """
         raise NotImplementedError(f'{type(self).__name__} implements neither serve() nor run()')
 

@@ -69,7 +69,7 @@ class AcceptLoop:
     """Accepts connections on any number of listening sockets until it is stopped.
 
     Parameters:
-        sockets: the listening sockets; they are made non-blocking, because another process may take a connection first.
+        sockets: the listening sockets, non-blocking.
         handle: called with each connected, blocking socket and the client's address; must not block.
     """
 
@@ -78,8 +78,6 @@ class AcceptLoop:
         self._handle = handle
         self._wake_reader, self._wake_writer = os.pipe()
         os.set_blocking(self._wake_writer, False)
-        for each in sockets:
-            each.setblocking(False)
 
     def stop(self) -> None:
         """Make `run` return. Safe in a signal handler and from any thread; does not block."""

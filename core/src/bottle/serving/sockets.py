@@ -30,7 +30,7 @@ def listen(host: str, port: int, *, backlog: int = BACKLOG) -> socket.socket:
         backlog: the length of the queue of connections that wait to be accepted.
 
     Returns:
-        The socket: listening, not inheritable, without a timeout.
+        The socket: listening, non-blocking because another process may take a connection first, not inheritable.
 
     Raises:
         BindError: the host does not resolve, or the address is in use, not permitted or not of this machine.
@@ -44,6 +44,7 @@ def listen(host: str, port: int, *, backlog: int = BACKLOG) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(backlog)
+        listener.setblocking(False)
     except OSError as error:
         listener.close()
         raise _bind_error(error, host, port) from error
@@ -64,6 +65,7 @@ def inherited() -> list[socket.socket]:
     sockets = [socket.socket(fileno=FIRST_INHERITED_FD + index) for index in range(int(count))]
     for each in sockets:
         os.set_inheritable(each.fileno(), False)
+        each.setblocking(False)
     return sockets
 
 
@@ -149,6 +151,7 @@ def _listen_unix(path: str, backlog: int) -> socket.socket:
         _remove_stale(path)
         listener.bind(path)
         listener.listen(backlog)
+        listener.setblocking(False)
     except OSError as error:
         listener.close()
         raise _bind_error(error, f'{UNIX_PREFIX}{path}', 0) from error

@@ -26,12 +26,12 @@ class CGIServer(ServerAdapter):
     capabilities = Capabilities(concurrency='per-request', chunked_requests=True, streaming=True, file_wrapper=True)
     quiet = True  # standard output belongs to the response, and standard error to the web server's log
 
-    def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:  # noqa: ARG002  # none needed
-        """Answer the request. What the application prints goes to standard error, because standard output is the response."""
+    def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:  # noqa: ARG002  # has none
+        """Answer the request; what the application prints goes to standard error."""
         from wsgiref.handlers import BaseCGIHandler
 
         environ = _environ()
-        output = sys.stdout.buffer
+        output = sys.stdout.buffer  # the response alone may use it
         writer = BaseCGIHandler(
             environ['wsgi.input'], output, sys.stderr, environ, multithread=False, multiprocess=True
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.connections import WaitingConnections
@@ -87,7 +87,7 @@ def _handler_class(connections: WaitingConnections) -> type:
 
     class Handler(WSGIHandler):  # type: ignore[misc]  # the type of the base class is not known
         def read_requestline(self) -> Any:
-            with connections.waiting(getattr(self.socket, '_sock', self.socket)):
+            with connections.waiting(cast('socket.socket', getattr(self.socket, '_sock', self.socket))):
                 return super().read_requestline()
 
         def finalize_headers(self) -> None:

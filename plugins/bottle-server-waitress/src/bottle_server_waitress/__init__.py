@@ -55,7 +55,7 @@ class WaitressServer(ServerAdapter):
         while _accept_queued(listeners, dispatchers):
             wasyncore.loop(map=dispatchers, count=1, timeout=0)
         for listener in listeners:
-            listener.close()
+            wasyncore.dispatcher.close(listener)  # its own close() would end the trigger that running requests pull
         while _close_idle(dispatchers):
             wasyncore.loop(map=dispatchers, count=1, **settings)
         server.task_dispatcher.shutdown()
