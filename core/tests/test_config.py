@@ -195,8 +195,15 @@ def test_listeners_hear_every_change_once() -> None:
     assert config.popitem() == ('z', 5)
     config.clear()
     assert changes == [
-        ('a', 2), ('b.c', 3), ('x.y', 4), ('a', None), ('b.c', None), ('z', 5), ('z', None), ('x.y', None)
-    ]  # fmt: skip
+        ('a', 2),
+        ('b.c', 3),
+        ('x.y', 4),
+        ('a', None),
+        ('b.c', None),
+        ('z', 5),
+        ('z', None),
+        ('x.y', None),
+    ]
     assert not config
     with pytest.raises(KeyError):
         config.popitem()

@@ -304,7 +304,7 @@ class ResourceManager:
         from pathlib import Path
 
         folder = os.path.normpath(Path.cwd() / _folder(base or self.base) / _folder(path))
-        entry = os.path.join(folder, '')  # noqa: PTH118 # pathlib drops the slash at the end, which is public behaviour
+        entry = folder.rstrip(os.sep) + os.sep
         if entry in self.path:
             self.path.remove(entry)
         if create:
