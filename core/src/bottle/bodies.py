@@ -207,6 +207,11 @@ class Spool:
         self.file.close()
 
 
+class _OwnRaw(io.FileIO):
+    def __del__(self) -> None:
+        self.close()
+
+
 class _OwnFile(io.BufferedRandom):
     """A temporary file that ends with the request: nobody is told to close it, so nobody is warned if it is open."""
 
@@ -215,9 +220,11 @@ class _OwnFile(io.BufferedRandom):
 
 
 def _temporary_file() -> Any:
+    import os
     from tempfile import TemporaryFile
 
-    return _OwnFile(TemporaryFile('w+b', buffering=0))
+    with TemporaryFile('w+b', buffering=0) as file:
+        return _OwnFile(_OwnRaw(os.dup(file.fileno()), 'rb+'))
 
 
 def spool(source: Any, *, memory: int, max_size: int | None = None) -> Any:

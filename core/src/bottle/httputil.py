@@ -8,7 +8,7 @@ surrogates (`surrogateescape`), so that no input is refused and none is lost.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -167,9 +167,17 @@ def _unquote_plus(text: str) -> str:
         text = text.replace('+', ' ')
     if '%' not in text:
         return from_wire(text)
-    from urllib.parse import unquote_to_bytes
+    table = _escapes()
+    head, *parts = _wire_bytes(text).split(b'%')
+    # What is not two hexadecimal digits was not meant as an escape.
+    decoded = [table[part[:2]] + part[2:] if part[:2] in table else b'%' + part for part in parts]
+    return (head + b''.join(decoded)).decode('utf8', 'surrogateescape')
 
-    return unquote_to_bytes(_wire_bytes(text)).decode('utf8', 'surrogateescape')
+
+@cache
+def _escapes() -> dict[bytes, bytes]:
+    digits = '0123456789ABCDEFabcdef'
+    return {(high + low).encode(): bytes.fromhex(high + low) for high in digits for low in digits}
 
 
 # Dates (RFC 9110 section 5.6.7)
