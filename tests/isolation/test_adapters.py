@@ -41,7 +41,8 @@ def answer(python: Path, program: Path) -> str:
     """Return what curl prints for a request to the running program: the response's head and body."""
     curl = require_program('curl')
     with serving([str(python), str(program)], program.parent) as server:
-        printed = run([str(curl), '--silent', '--show-error', '--include', f'{server.url}hello/World'], program.parent)
+        options = ['--silent', '--show-error', '--include', '--max-time', '10']
+        printed = run([str(curl), *options, f'{server.url}hello/World'], program.parent)
         assert server.stop() == 0
     return printed
 

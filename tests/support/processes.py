@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 LISTENING = re.compile(r'Listening on (http://\S+)')
-START_LIMIT = 150.0  # seconds: `make serve` installs its requirements first
+RUN_LIMIT = START_LIMIT = 150.0  # seconds: pip may have to fetch and build
 STOP_LIMIT = 30.0
 
 
@@ -91,9 +91,16 @@ def attempt(
     command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, whether it succeeds or not."""
-    environment = clean_environment(env)
-    devnull = subprocess.DEVNULL
-    return subprocess.run(command, cwd=cwd, env=environment, stdin=devnull, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=clean_environment(env),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=RUN_LIMIT,
+        check=False,
+    )
 
 
 def run(command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None) -> str:
