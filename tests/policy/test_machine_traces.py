@@ -13,7 +13,6 @@ TRACES = {
     'a package registry': re.compile(
         r'pypi[.]org|pythonhosted[.]org|npmjs[.]org|deb[.]debian[.]org|index[-]url\s*=', re.IGNORECASE
     ),
-    'a place to leave a secret': re.compile(r'://[^/\s:@{}<>\'"]+:[^/\s:@{}<>\'"]+@[a-z]', re.IGNORECASE),
 }
 
 
