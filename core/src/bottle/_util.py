@@ -193,9 +193,9 @@ class DictProperty(Generic[T]):
     def __get__(self, obj: object | None, cls: type | None = None) -> Self | T:
         if obj is None:
             return self
-        storage = getattr(obj, self.attr)
+        storage: MutableMapping[str, T] = getattr(obj, self.attr)
         try:
-            return cast('T', storage[self.key])
+            return storage[self.key]
         except KeyError:
             pass
         # Computed outside of the handler: an error in the getter must not drag a KeyError along as its context.

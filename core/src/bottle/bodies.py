@@ -174,6 +174,21 @@ def length_reader(stream: Any, length: int) -> io.BufferedReader:
     return io.BufferedReader(_LengthReader(stream, length), BUFFER_SIZE)
 
 
+def read_exactly(stream: Any, length: int) -> bytes:
+    """Return a short body of declared length; see `length_reader` for long ones.
+
+    Raises:
+        BodyError: the stream ends before.
+    """
+    data: bytes = stream.read(length)
+    while len(data) < length:
+        more = stream.read(length - len(data))
+        if not more:
+            raise BodyError(f'The request body is {length - len(data)} bytes shorter than declared.')
+        data += more
+    return data
+
+
 class Spool:
     """A buffer that is written first and read later, and that moves to a temporary file when it grows.
 

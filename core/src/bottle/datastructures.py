@@ -140,10 +140,11 @@ class FormsDict(MultiDict):
     recode_unicode = False
 
     def _recode(self, value: Any, encoding: str | None) -> Any:
-        if isinstance(value, bytes):
-            return value.decode(encoding or self.input_encoding)
-        if not isinstance(value, str) or value.isascii():
-            return value
+        if isinstance(value, str):
+            return value if value.isascii() else self._recode_text(value, encoding)
+        return value.decode(encoding or self.input_encoding) if isinstance(value, bytes) else value
+
+    def _recode_text(self, value: str, encoding: str | None) -> str:
         raw = value.encode('latin-1') if self.recode_unicode else value.encode('utf8', 'surrogateescape')
         return raw.decode(encoding or self.input_encoding)
 
@@ -165,15 +166,27 @@ class FormsDict(MultiDict):
     def getunicode(self, name: str, default: Any = None, encoding: str | None = None) -> Any:
         """Return the newest value of a field as text, or the default if it is missing or not valid in the encoding."""
         try:
-            return self._recode(self[name], encoding)
+            return self._recode(self.dict[name][-1], encoding)
         except (UnicodeError, KeyError):
             return default
 
     def __getattr__(self, name: str) -> Any:
         # copy, pickle and others probe for methods such as __deepcopy__, which a field must not imitate.
-        if name.startswith('__') and name.endswith('__'):
+        if name[:2] == '__' and name[-2:] == '__':
             raise AttributeError(f'{type(self).__name__!r} object has no attribute {name!r}')
-        return self.getunicode(name, default='')
+        return self.getunicode(name, default='') if name in self.dict else ''
+
+
+def forms_dict(pairs: Iterable[tuple[str, Any]]) -> FormsDict:
+    """Return a FormsDict of names and values; faster than its constructor, which takes mappings, too."""
+    forms = FormsDict()
+    fields = forms.dict
+    for name, value in pairs:
+        if name in fields:
+            fields[name].append(value)
+        else:
+            fields[name] = [value]
+    return forms
 
 
 class HeaderDict(MultiDict):
@@ -259,6 +272,11 @@ class WSGIHeaderDict(MutableMapping[str, Any]):
     def raw(self, key: str, default: Any = None) -> Any:
         """Return the value as it stands in the environ, whatever its type, or the default."""
         return self.environ.get(self._ekey(key), default)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of a field as text, or the default."""
+        value = self.environ.get(self._ekey(key), default)
+        return value.decode('latin-1') if isinstance(value, bytes) else value
 
     def __getitem__(self, key: str) -> str:
         value = self.environ[self._ekey(key)]

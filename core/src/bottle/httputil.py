@@ -154,12 +154,10 @@ def parse_qsl(qs: str) -> list[tuple[str, str]]:
     Returns:
         Pairs of name and value in the order of the input. A field without `=` has an empty value.
     """
-    pairs = []
-    for field in qs.split('&'):
-        if field:
-            name, _, value = field.partition('=')
-            pairs.append((_unquote_plus(name), _unquote_plus(value)))
-    return pairs
+    parts = [field.partition('=') for field in qs.split('&') if field]
+    if '%' not in qs and '+' not in qs and qs.isascii():
+        return [(name, value) for name, _, value in parts]
+    return [(_unquote_plus(name), _unquote_plus(value)) for name, _, value in parts]
 
 
 def _unquote_plus(text: str) -> str:

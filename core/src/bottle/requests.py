@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from bottle._context import RequestContext, active_context, current
 from bottle._util import DictProperty, json_loads
-from bottle.bodies import BodyError, BodyTooLarge, chunked_reader, length_reader, spool
+from bottle.bodies import BodyError, BodyTooLarge, chunked_reader, length_reader, read_exactly, spool
 from bottle.cookies import parse_cookies, unsign_cookie
-from bottle.datastructures import FormsDict, WSGIHeaderDict
+from bottle.datastructures import FormsDict, WSGIHeaderDict, forms_dict
 from bottle.httputil import from_wire, parse_auth, parse_qsl, path_shift, to_wire
 from bottle.responses import HTTPError
 
@@ -185,7 +185,7 @@ class BaseRequest:
     @DictProperty('environ', 'bottle.request.cookies', read_only=True)
     def cookies(self) -> FormsDict:
         """The cookies. Their values are what the client claims: see `get_cookie` for signed ones."""
-        return _fields(parse_cookies(self.environ.get('HTTP_COOKIE', '')))
+        return forms_dict(parse_cookies(self.environ.get('HTTP_COOKIE', '')))
 
     def get_cookie(
         self, key: str, default: Any = None, secret: str | bytes | None = None, digestmod: Any = None
@@ -271,7 +271,7 @@ class BaseRequest:
     @DictProperty('environ', 'bottle.request.query', read_only=True)
     def query(self) -> FormsDict:
         """The fields of the query string."""
-        return _fields(parse_qsl(self.environ.get('QUERY_STRING', '')))
+        return forms_dict(parse_qsl(self.environ.get('QUERY_STRING', '')))
 
     #: The name of PHP and others. It has nothing to do with the method.
     GET = query
@@ -283,7 +283,7 @@ class BaseRequest:
         Raises:
             HTTPError: 400 if the body is malformed, 413 if it is too large.
         """
-        return _fields((name, value) for name, value in self.POST.allitems() if not _is_file(value))
+        return forms_dict((name, value) for name, value in self.POST.allitems() if not _is_file(value))
 
     @DictProperty('environ', 'bottle.request.files', read_only=True)
     def files(self) -> FormsDict:
@@ -292,7 +292,7 @@ class BaseRequest:
         Raises:
             HTTPError: 400 if the body is malformed, 413 if it is too large.
         """
-        return _fields((name, value) for name, value in self.POST.allitems() if _is_file(value))
+        return forms_dict((name, value) for name, value in self.POST.allitems() if _is_file(value))
 
     @DictProperty('environ', 'bottle.request.params', read_only=True)
     def params(self) -> FormsDict:
@@ -301,7 +301,7 @@ class BaseRequest:
         Raises:
             HTTPError: 400 if the body is malformed, 413 if it is too large.
         """
-        fields = _fields(self.query.allitems())
+        fields = forms_dict(self.query.allitems())
         for name, value in self.forms.allitems():
             fields.append(name, value)
         return fields
@@ -359,12 +359,8 @@ class BaseRequest:
         return body
 
     def _read_body(self) -> Any:
-        length = self.content_length
         try:
-            if self.BODY_MAX is not None and length > self.BODY_MAX:
-                raise BodyTooLarge('Request entity too large')
-            source = self._body_source(length)
-            return spool(source, memory=self.MEMFILE_MAX, max_size=self.BODY_MAX) if source else io.BytesIO()
+            return self._buffered_body(self.content_length)
         except BodyError as error:
             raise HTTPError(error.status, str(error), exception=error) from error
         except (ConnectionError, TimeoutError) as error:
@@ -372,19 +368,27 @@ class BaseRequest:
         except OSError as error:
             _refuse_disk(error)
 
-    def _body_source(self, length: int) -> Any:
-        """Return what the body is read from, or None if there is no body (RFC 9112 section 6.3)."""
-        environ = self.environ
-        stream = environ.get('wsgi.input')
-        if stream is None:
-            return None
-        if environ.get('wsgi.input_terminated') and (length < 0 or self.chunked):
-            return stream
-        if length >= 0:
-            return length_reader(stream, length) if length else None
-        if not self.chunked:
-            return None
-        if environ['HTTP_TRANSFER_ENCODING'].strip().lower() != 'chunked':
+    def _buffered_body(self, length: int) -> Any:
+        """Read the body, if there is one (RFC 9112 section 6.3)."""
+        stream = self.environ.get('wsgi.input')
+        if self.BODY_MAX is not None and length > self.BODY_MAX:
+            raise BodyTooLarge('Request entity too large')
+        if stream is None or length == 0:
+            return io.BytesIO()
+        if self.environ.get('wsgi.input_terminated') and (length < 0 or self.chunked):
+            source = stream
+        elif length > self.MEMFILE_MAX:
+            source = length_reader(stream, length)
+        elif length > 0:
+            return io.BytesIO(read_exactly(stream, length))
+        elif self.chunked:
+            source = self._chunks(stream)
+        else:
+            return io.BytesIO()
+        return spool(source, memory=self.MEMFILE_MAX, max_size=self.BODY_MAX)
+
+    def _chunks(self, stream: Any) -> Any:
+        if self.environ['HTTP_TRANSFER_ENCODING'].strip().lower() != 'chunked':
             raise HTTPError(501, 'Only the transfer coding chunked is known')
         return chunked_reader(stream)
 
@@ -489,13 +493,6 @@ class BaseRequest:
             raise AttributeError(f'Attribute not defined: {name}') from None
 
 
-def _fields(pairs: Any) -> FormsDict:
-    fields = FormsDict()
-    for name, value in pairs:
-        fields.append(name, value)
-    return fields
-
-
 def _is_file(value: Any) -> bool:
     return not isinstance(value, str)
 
@@ -539,7 +536,8 @@ class LocalRequest(BaseRequest):
         Raises:
             RuntimeError: no request is being handled.
         """
-        return active_context().environ
+        context = current.get(None)
+        return active_context().environ if context is None else context.environ
 
     @environ.setter
     def environ(self, value: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bottle._util import cached_property
 from bottle.bodies import Spool
-from bottle.datastructures import FormsDict, HeaderDict
+from bottle.datastructures import FormsDict, HeaderDict, forms_dict
 from bottle.httputil import parse_qsl
 from bottle.responses import HTTPError
 
@@ -182,10 +182,7 @@ class FormLimits:
 
 def parse_urlencoded(body: bytes) -> FormsDict:
     """Return the fields of an `application/x-www-form-urlencoded` body (WHATWG URL section 5.1)."""
-    forms = FormsDict()
-    for name, value in parse_qsl(body.decode('latin-1')):
-        forms.append(name, value)
-    return forms
+    return forms_dict(parse_qsl(body.decode('latin-1')))
 
 
 def parse_multipart(body: Any, content_type: str, limits: FormLimits) -> FormsDict:
