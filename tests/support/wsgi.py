@@ -36,8 +36,10 @@ def make_environ(path: str = '/', method: str = 'GET', body: bytes = b'', **extr
     environ: dict[str, Any] = {
         'PATH_INFO': path.encode().decode('latin-1'),
         'REQUEST_METHOD': method,
+        'SCRIPT_NAME': '',
         'QUERY_STRING': '',
         'SERVER_NAME': 'example.org',
+        'SERVER_PROTOCOL': 'HTTP/1.1',
         'wsgi.input': io.BytesIO(body),
         'wsgi.errors': io.StringIO(),
     }
