@@ -109,7 +109,7 @@ def static_file(
     fields['Date'] = http_date(time())
     fields['Accept-Ranges'] = 'bytes'
     try:
-        answer = _answer(file, info.st_size, fields)
+        answer = _answer(file, info, fields)
     except BaseException:
         file.close()
         raise
@@ -132,16 +132,20 @@ def resolve_below(filename: str, root: str, flavour: Any = os.path) -> str:
     if '\0' in filename or (flavour.sep == '\\' and _is_special_on_windows(filename)):
         raise HTTPError(404, 'File does not exist.')
     try:
-        base = flavour.join(flavour.abspath(root), '')
-        plain = flavour.abspath(flavour.join(base, filename.strip('/\\')))
-        real_base = flavour.join(flavour.realpath(root), '')
-        real = str(flavour.realpath(plain))
+        base = flavour.abspath(root)
+        path = flavour.abspath(flavour.join(base, filename.strip('/\\')))
+        real = flavour.realpath(path)
+        real_base = base if real == path else flavour.realpath(base)
     except (ValueError, OSError):
         # Not encodable in the file system, or a loop of links.
         raise HTTPError(404, 'File does not exist.') from None
-    if not plain.startswith(base) or not real.startswith(real_base):
+    if not (path.startswith(_with_slash(base, flavour.sep)) and real.startswith(_with_slash(real_base, flavour.sep))):
         raise HTTPError(403, 'Access denied.')
-    return real
+    return str(real)
+
+
+def _with_slash(folder: str, slash: str) -> str:
+    return folder if folder.endswith(slash) else folder + slash
 
 
 def _is_special_on_windows(filename: str) -> bool:
@@ -210,9 +214,10 @@ def _entity_tag(etag: str | bool | None, info: os.stat_result) -> str | None:
     return etag if etag.endswith('"') else f'"{etag}"'
 
 
-def _answer(file: Any, size: int, fields: dict[str, Any]) -> HTTPResponse:
+def _answer(file: Any, info: os.stat_result, fields: dict[str, Any]) -> HTTPResponse:
     environ = request.environ
-    if _is_unchanged(environ, fields):
+    size = info.st_size
+    if _is_unchanged(environ, int(info.st_mtime), fields.get('ETag', '')):
         return HTTPResponse(status=304, headers=fields)
     is_head = request.method == 'HEAD'
     wanted = None if is_head else _wanted_range(environ, size, fields)
@@ -227,14 +232,14 @@ def _answer(file: Any, size: int, fields: dict[str, Any]) -> HTTPResponse:
     return HTTPResponse(_FileRange(file, start, end - start), 206, headers=fields)
 
 
-def _is_unchanged(environ: dict[str, Any], fields: dict[str, Any]) -> bool:
+def _is_unchanged(environ: dict[str, Any], modified: int, etag: str) -> bool:
     """Evaluate the preconditions; a date counts only if no tags are sent (RFC 9110 section 13.2.2)."""
     tags = environ.get('HTTP_IF_NONE_MATCH')
     if tags is not None:
-        return etag_matches(tags, fields.get('ETag', ''))
-    since = parse_date(environ.get('HTTP_IF_MODIFIED_SINCE'))
-    modified = parse_date(fields['Last-Modified'])
-    return since is not None and modified is not None and since >= modified
+        return etag_matches(tags, etag)
+    date = environ.get('HTTP_IF_MODIFIED_SINCE')
+    since = parse_date(date) if date else None
+    return since is not None and since >= modified
 
 
 def _wanted_range(environ: dict[str, Any], size: int, fields: dict[str, Any]) -> tuple[int, int] | None:
