@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import bottle
+from bottle._util import settings
 
 HEAVY = ['pluggy', 'importlib_metadata', 'ssl', 'socket', 'bottle.serving', 'multipart', 'email', 'logging', 'inspect']
 
@@ -54,9 +55,9 @@ def test_unknown_name() -> None:
 
 def test_settings_are_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     for value in (True, False):
-        monkeypatch.setattr(bottle.settings, 'debug', value)
-        monkeypatch.setattr(bottle.settings, 'norun', value)
-        assert [bottle.DEBUG, bottle.NORUN] == [value] * 2
+        monkeypatch.setattr(settings, 'debug', value)
+        monkeypatch.setattr(settings, 'norun', value)
+        assert [value] * 2 == [bottle.DEBUG, bottle.NORUN]
 
 
 def test_old_adapter_classes() -> None:

@@ -9,6 +9,7 @@ import pytest
 import bottle
 from bottle import BaseResponse, HTTPError, HTTPResponse, LocalResponse, Response, abort, request, response
 from bottle._context import current
+from bottle._util import settings
 from bottle.cookies import parse_cookies, unsign_cookie
 from bottle.responses import error_page
 
@@ -270,7 +271,7 @@ def test_error_page_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
     for text in ('404 &lt;b&gt;&amp;', '&lt;script&gt;', '/&quot;&lt;s&gt;/&lt;p&gt;'):
         assert text in page
     assert 'ValueError' not in page
-    monkeypatch.setattr(bottle.settings, 'debug', True)
+    monkeypatch.setattr(settings, 'debug', True)
     page = error_page(error)
     assert 'ValueError(&#039;&lt;i&gt;&#039;)' in page
     assert '&lt;t&gt;' in page

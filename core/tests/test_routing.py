@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import bottle
-from bottle import Bottle, HTTPError, Route, RouteBuildError, Router, RouterUnknownModeError, RouteSyntaxError
+from bottle import Bottle, HTTPError, Route, RouteBuildError, Router, RouterUnknownModeError, RouteSyntaxError, _util
 from bottle.rules import parse
 
 
@@ -151,7 +151,7 @@ def test_strict_router_tries_static_rules_in_their_order() -> None:
 
 
 def test_equal_rule_replaces_and_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bottle.settings, 'debug', True)
+    monkeypatch.setattr(_util.settings, 'debug', True)
     made = router('/<a>/x', '/y/<b>')
     with pytest.warns(RuntimeWarning, match='overwrites'):
         made.add('/<other>/x', 'GET', 'new')
@@ -363,7 +363,12 @@ def test_route_config_shows_the_application_through() -> None:
 def test_call_is_built_once_and_after_reset_again() -> None:
     app = Bottle()
     applied = []
-    route = Route(app, '/', 'GET', handler, plugins=[lambda callback: applied.append(1) or callback])
+
+    def plugin(callback: Callable[..., Any]) -> Callable[..., Any]:
+        applied.append(1)
+        return callback
+
+    route = Route(app, '/', 'GET', handler, plugins=[plugin])
     assert route.call is route.call
     assert len(applied) == 1
     route.reset()

@@ -150,7 +150,7 @@ class Bottle(Dispatcher):
         self,
         path: str | Iterable[str] | None = None,
         method: str | Iterable[str] = 'GET',
-        callback: None = None,
+        callback: str | None = None,
         name: str | None = None,
         apply: Any = None,
         skip: Any = None,

@@ -363,13 +363,14 @@ Response = BaseResponse
 class LocalResponse(BaseResponse):
     """The response to the request that is being handled, whichever thread, greenlet or task asks: `bottle.response`.
 
-    Parameters:
-        as for BaseResponse; if any is given, `bind` is called with it.
+    The parameters are those of BaseResponse; `bind` is called with them if there are any.
     """
 
-    def __init__(self, *args: Any, **more: Any) -> None:
-        if args or more:
-            self.bind(*args, **more)
+    def __init__(
+        self, body: Any = '', status: int | str | None = None, headers: Headers | None = None, **more_headers: Any
+    ) -> None:
+        if body or status or headers or more_headers:
+            self.bind(body, status, headers, **more_headers)
 
     @property
     def _state(self) -> ResponseState:
