@@ -77,6 +77,10 @@ def test_lookup(resources: ResourceManager, folders: Path, name: str, found: str
     assert resources.lookup(name) == (found and f'{folders}/{found}')
 
 
+def test_absolute_names_stand_for_themselves(resources: ResourceManager) -> None:
+    assert resources.lookup(__file__) == __file__
+
+
 @pytest.mark.parametrize(('mode', 'remembered'), [('all', {'a.txt', 'missing'}), ('found', {'a.txt'}), ('none', set())])
 def test_cachemode(folders: Path, mode: str, remembered: set[str]) -> None:
     manager = ResourceManager(f'{folders}/', cachemode=mode)

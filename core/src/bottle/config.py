@@ -9,6 +9,7 @@ from bottle._util import load, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
+    from pathlib import Path
     from typing import Self
     from weakref import WeakSet
 
@@ -320,13 +321,21 @@ class ResourceManager:
                 yield from (os.path.normpath(f'{parent}/{name}') for name in names)
 
     def lookup(self, name: str) -> str | None:
-        """Return the absolute path of the first file called `name` (it may contain slashes), or None."""
+        """Return the absolute path of the first file called `name`, or None.
+
+        A name may contain slashes; an absolute path stands for itself.
+        """
         if name in self.cache and not settings.debug:
             return self.cache[name]
-        found = next(filter(_is_file, (folder + name for folder in self.path)), None)
+        found = next((str(path) for path in self._candidates(name) if path.is_file()), None)
         if self.cachemode == 'all' or (self.cachemode == 'found' and found):
             self.cache[name] = found
         return found
+
+    def _candidates(self, name: str) -> Iterator[Path]:
+        from pathlib import Path
+
+        return (Path(folder, name) for folder in self.path)
 
     def open(self, name: str, mode: str = 'r', *args: Any, **kwargs: Any) -> IO[Any]:
         """Find a file and open it.
@@ -345,12 +354,6 @@ class ResourceManager:
         if not path:
             raise OSError(f'Resource {name!r} not found.')
         return self.opener(path, mode, *args, **kwargs)
-
-
-def _is_file(path: str) -> bool:
-    from pathlib import Path
-
-    return Path(path).is_file()
 
 
 def _folder(path: str) -> str:
