@@ -35,6 +35,7 @@ class CGIServer(ServerAdapter):
         writer = BaseCGIHandler(
             environ['wsgi.input'], output, sys.stderr, environ, multithread=False, multiprocess=True
         )
+        writer.os_environ = {}  # else what was taken out of the environ would come back
         writer.wsgi_run_once = True
         with redirect_stdout(sys.stderr):
             writer.run(handler)
@@ -53,8 +54,8 @@ def _environ() -> dict[str, Any]:
 
     if 'REQUEST_METHOD' not in os.environ:
         raise ServerError("the server 'cgi' answers CGI requests alone: let a web server start this program")
+    os.environ.pop('HTTP_PROXY', None)  # a client's Proxy header would pass for the variable that configures proxies
     environ: dict[str, Any] = read_environ()
-    environ.pop('HTTP_PROXY', None)  # a client's Proxy header would pass for the variable that configures proxies
     environ.setdefault('SCRIPT_NAME', '')
     environ.setdefault('PATH_INFO', '')
     if 'HTTP_TRANSFER_ENCODING' in environ:  # the web server has decoded the body and ends it
