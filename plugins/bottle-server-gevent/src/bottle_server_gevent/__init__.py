@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.connections import WaitingConnections
+from bottle.serving.sockets import BACKLOG
 
 if TYPE_CHECKING:
     import socket
@@ -35,12 +36,14 @@ class GeventServer(ServerAdapter):
         prebound_sockets=True,
         unix_sockets=True,
         ipv6=True,
+        tls=True,
         chunked_requests=True,
         streaming=True,
         keep_alive=True,
         graceful_drain=True,
     )
     _wake: Any = None
+    _stopping = False
 
     def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
         """Serve every socket from one pool of greenlets until stopped, then until the pool is empty."""
@@ -56,6 +59,8 @@ class GeventServer(ServerAdapter):
         stopped = Event()
         self._wake = gevent.get_hub().loop.async_()
         self._wake.start(stopped.set)
+        if self._stopping:
+            stopped.set()
         for server in servers:
             server.start()
         stopped.wait()
@@ -70,6 +75,7 @@ class GeventServer(ServerAdapter):
 
     def stop(self) -> None:
         """Wake the serving greenlet; gevent's async watcher may be used from a signal handler and from any thread."""
+        self._stopping = True
         if self._wake is not None:
             self._wake.send()
 
@@ -101,7 +107,9 @@ def _handler_class(connections: WaitingConnections) -> type:
 
 def _accept_queued(server: Any) -> None:
     """Accept what waits in the queue of the socket, so that no client is refused."""
-    while (accepted := server.do_read()) is not None:
+    for _ in range(BACKLOG):
+        if (accepted := server.do_read()) is None:
+            break
         server.do_handle(*accepted)
 
 
