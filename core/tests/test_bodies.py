@@ -120,9 +120,9 @@ def test_chunked_limit(limit: Any) -> None:
 
 def test_one_byte_chunks_take_linear_time() -> None:
     def seconds(count: Any) -> Any:
-        begin = time.perf_counter()
+        begin = time.process_time()
         assert len(chunked_reader(io.BytesIO(b'1\r\nx\r\n' * count + b'0\r\n\r\n')).read()) == count
-        return time.perf_counter() - begin
+        return time.process_time() - begin
 
     assert min(seconds(40000) for _ in range(3)) < 4 * min(seconds(20000) for _ in range(3))
 

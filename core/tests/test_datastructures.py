@@ -179,6 +179,7 @@ def test_wsgi_headers_raw(request_headers: Any) -> None:
     assert request_headers['raw'] == 'ü'
     assert request_headers.raw('raw') == b'\xfc'
     assert request_headers.raw('nope', 1) == 1
+    assert 'ü' in repr(request_headers)
 
 
 def test_wsgi_headers_are_read_only(request_headers: Any) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import copy
 import io
 import json
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -249,6 +250,12 @@ def test_too_long_json_is_not_read() -> None:
     assert status_of(lambda: one.json) == 413
 
 
+def test_too_long_json_in_chunks() -> None:
+    raw = b'19001\r\n' + b'1' * 0x19001 + b'\r\n0\r\n\r\n'
+    environ = {'CONTENT_TYPE': 'application/json', 'HTTP_TRANSFER_ENCODING': 'chunked', 'wsgi.input': io.BytesIO(raw)}
+    assert status_of(lambda: BaseRequest(environ).json) == 413
+
+
 # The body
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -354,6 +361,32 @@ def test_a_full_disk(monkeypatch: Any, code: Any) -> None:
     else:
         with pytest.raises(OSError, match='No space'):
             _ = one.body
+
+
+@pytest.mark.parametrize('code', [28, 5])
+def test_a_disk_that_fills_up_with_uploads(monkeypatch: Any, code: int) -> None:
+    def fail(self: Any, data: bytes) -> None:
+        raise OSError(code, 'No space left on device')
+
+    monkeypatch.setattr(bodies.Spool, 'write', fail)
+    one = make(MULTIPART, CONTENT_TYPE='multipart/form-data; boundary=B')
+    if code == 28:
+        assert status_of(lambda: one.files) == 507
+    else:
+        with pytest.raises(OSError, match='No space'):
+            _ = one.files
+
+
+class Slow(io.BytesIO):
+    """Hands out one byte at a time, whatever it is asked for."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(1)
+
+
+def test_short_reads_are_continued() -> None:
+    assert make(wsgi__input=Slow(b'abcdef'), CONTENT_LENGTH='5').body.read() == b'abcde'
+    assert status_of(lambda: make(wsgi__input=Slow(b'abc'), CONTENT_LENGTH='5').body) == 400
 
 
 @given(st.binary(max_size=60), st.text('0123456789abcdef\r\n-+', max_size=5))
@@ -551,10 +584,14 @@ def test_bind_and_environ() -> None:
     ],
 )
 def test_hostile_fields_take_little_time(key: Any, unit: Any, attribute: Any) -> None:
-    text = (unit * 50000)[:50000]
-    begin = time.perf_counter()
-    getattr(make(b'', **{key: text}), attribute)
-    assert time.perf_counter() - begin < 0.05
+    def seconds() -> float:
+        one = make(b'', **{key: (unit * 50000)[:50000]})
+        begin = time.process_time()
+        getattr(one, attribute)
+        return time.process_time() - begin
+
+    # Measuring coverage makes everything slower.
+    assert min(seconds() for _ in range(3)) < (0.5 if sys.gettrace() else 0.05)
 
 
 def test_a_round_trip_of_json() -> None:

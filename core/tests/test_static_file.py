@@ -334,12 +334,6 @@ def test_a_file_that_shrinks_ends_the_body(root: Any) -> None:
     answer.close()
 
 
-def test_hostile_ranges_take_little_time(root: Any) -> None:
-    begin = time.perf_counter()
-    get('a.txt', root, {'HTTP_RANGE': 'bytes=' + '9-1,' * 12500})
-    assert time.perf_counter() - begin < 0.05
-
-
 # Closing
 
 

@@ -1,6 +1,7 @@
 """Uploaded files and the parsing of forms."""
 
 import io
+import sys
 import time
 from typing import Any, ClassVar
 
@@ -281,9 +282,10 @@ def test_no_byte_pattern_is_slow(pattern: Any) -> None:
     body = part('f', content, 'f') + b'--B--\r\n'
     seconds = []
     for _ in range(3):
-        begin = time.perf_counter()
+        begin = time.process_time()
         file = parse_multipart(io.BytesIO(body), CONTENT_TYPE, LIMITS)['f'].file
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.process_time() - begin)
         assert file.read() == content
         file.close()
-    assert min(seconds) < 0.1
+    # Measuring coverage makes everything slower.
+    assert min(seconds) < (0.5 if sys.gettrace() else 0.05)
