@@ -107,8 +107,9 @@ def test_unknown_filter_is_refused() -> None:
 
 
 def test_old_syntax_is_deprecated() -> None:
-    with pytest.warns(DeprecationWarning, match='old route syntax'):
-        Bottle().route('/:name', callback=str)
+    with pytest.warns(DeprecationWarning, match='old route syntax') as caught:
+        Bottle().route('/:name')(str)
+    assert caught[0].filename == __file__
 
 
 def test_own_filter() -> None:

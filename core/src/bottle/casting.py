@@ -71,7 +71,8 @@ class Stream:
 
 def charset(state: ResponseState) -> str:
     """Return the charset for the text of a response; what it does not declare is UTF-8."""
-    return 'utf8' if state.headers is None else charset_of(state.headers.get('Content-Type', ''))
+    values = None if state.headers is None else state.headers.dict.get('Content-Type')
+    return charset_of(values[-1]) if values else 'utf8'
 
 
 def encode(text: str, state: ResponseState) -> bytes:

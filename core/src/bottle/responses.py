@@ -242,7 +242,7 @@ class BaseResponse:
         """The header fields, as a dict without case that keeps several values per name."""
         state = self._state
         if state.headers is None:
-            state.headers = HeaderDict()
+            state.headers = _header_dict({})
         return state.headers
 
     def __contains__(self, name: str) -> bool:
@@ -344,10 +344,15 @@ def transfer(source: ResponseState, target: ResponseState) -> None:
     target.body = source.body
 
 
+def _header_dict(fields: dict[str, list[str]]) -> HeaderDict:
+    """Return a HeaderDict of fields that have been checked; its constructor is slow because it checks them."""
+    headers = HeaderDict.__new__(HeaderDict)
+    headers.dict = fields
+    return headers
+
+
 def _copied(headers: HeaderDict) -> HeaderDict:
-    copy = HeaderDict()
-    copy.dict = {name: list(values) for name, values in headers.dict.items()}
-    return copy
+    return _header_dict({name: values.copy() for name, values in headers.dict.items()})
 
 
 def charset_of(content_type: str) -> str:

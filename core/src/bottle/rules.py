@@ -135,7 +135,7 @@ def _tokens(text: str) -> Iterator[str | tuple[str | None, str | None, str | Non
 def _wildcard_token(match: re.Match[str]) -> tuple[str | None, str | None, str | None]:
     if match[0].endswith('>'):
         return match['name'], match['filter'], match['config']
-    depr(f'The rule {match.string!r} uses the old route syntax', 'Write <name> instead of :name', stacklevel=7)
+    depr(f'The rule {match.string!r} uses the old route syntax', 'Write <name> instead of :name', stacklevel=8)
     return match['old_name'], None, match['old_mask']
 
 
