@@ -18,19 +18,20 @@ def count(report: Path) -> Counter[str]:
 
 
 def main(folder: Path) -> None:
-    """Print the summary; the last line is the one to look at."""
-    tests: Counter[str] = Counter(passed=0, failed=0, skipped=0)
-    for report in sorted(folder.glob('*.xml')):
-        tests += count(report)
+    """Print the summary; its last line tells it all: a session that failed without a failed test counts as one."""
+    counts = {report.stem: count(report) for report in sorted(folder.glob('*.xml'))}
     sessions_file = folder / 'sessions.json'
     sessions = json.loads(sessions_file.read_text())['sessions'] if sessions_file.exists() else []
-    good = [session for session in sessions if session['result'] == 'success']
+    total = sum(counts.values(), Counter())
     for session in sessions:
-        if session not in good:
-            print(f'session {session["signatures"][0]}: {session["result"]}')
+        name, result = session['signatures'][0], session['result']
+        if result != 'success':
+            print(f'session {name}: {result}', session.get('reason') or '')
+        if result not in {'success', 'skipped'} and not counts.get(name, Counter())['failed']:
+            total['failed'] += 1
     print(
-        f'{tests["passed"]} passed, {tests["failed"]} failed, {tests["skipped"]} skipped'
-        f' ({len(good)} of {len(sessions)} sessions succeeded)'
+        f'{total["passed"]} passed, {total["failed"]} failed, {total["skipped"]} skipped'
+        f' ({[one["result"] for one in sessions].count("success")} of {len(sessions)} sessions succeeded)'
     )
 
 

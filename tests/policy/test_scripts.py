@@ -89,9 +89,13 @@ def test_the_summary_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     suite = '<testsuites><testsuite tests="{}" failures="{}" errors="{}" skipped="{}"/></testsuites>'
     (tmp_path / 'tests-3.11.xml').write_text(suite.format(10, 1, 1, 2))
     (tmp_path / 'isolation.xml').write_text(suite.format(5, 0, 0, 0))
-    sessions = [{'signatures': ['lint'], 'result': 'success'}, {'signatures': ['tests-3.11'], 'result': 'failed'}]
+    results = {'lint': 'failed', 'tests-3.11': 'failed', 'tests-3.13': 'skipped', 'isolation': 'success'}
+    sessions = [{'signatures': [name], 'result': result, 'reason': 'Why.'} for name, result in results.items()]
     (tmp_path / 'sessions.json').write_text(json.dumps({'sessions': sessions}))
     summarise(tmp_path)
-    assert capsys.readouterr().out == (
-        'session tests-3.11: failed\n11 passed, 2 failed, 2 skipped (1 of 2 sessions succeeded)\n'
-    )
+    assert capsys.readouterr().out.splitlines() == [
+        'session lint: failed Why.',
+        'session tests-3.11: failed Why.',
+        'session tests-3.13: skipped Why.',
+        '11 passed, 3 failed, 2 skipped (1 of 4 sessions succeeded)',
+    ]
