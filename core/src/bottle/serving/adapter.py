@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from bottle.errors import ServerOptionError
-from bottle.serving import sockets as socket_tools
 from bottle.serving.options import DEFAULT_HOST, DEFAULT_PORT, UNIX_PREFIX, nearest, parse_port
 
 if TYPE_CHECKING:
@@ -108,6 +107,8 @@ class ServerAdapter:
         Raises:
             BindError: the address cannot be listened on.
         """
+        from bottle.serving import sockets as socket_tools  # not needed to list the servers
+
         bound = [socket_tools.listen(self.host, self.port)] if self.capabilities.prebound_sockets else []
         try:
             self.serve(handler, bound)
@@ -125,9 +126,9 @@ class ServerAdapter:
         raise NotImplementedError(f'{type(self).__name__} implements neither serve() nor run()')
 
     def stop(self) -> None:
-        """Make `serve` accept no more, finish what runs and return.
+        """Make `serve` accept no more, finish what runs and return; also when `serve` begins only later.
 
-        Called from a signal handler or another thread: must not block.
+        Called from a signal handler or another thread: must not block, nor take a lock.
         """
         raise NotImplementedError(f'{type(self).__name__} cannot be stopped: it implements no stop()')
 

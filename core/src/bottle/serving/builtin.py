@@ -42,6 +42,7 @@ class WSGIRefServer(ServerAdapter):
         file_wrapper=True,
     )
     _loop: AcceptLoop | None = None
+    _stopping = False
 
     def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
         """Accept connections and answer each in a thread, until stopped; then wait for the running threads."""
@@ -52,6 +53,8 @@ class WSGIRefServer(ServerAdapter):
         handler_class = _extended(self.options.get('handler_class'), RequestHandler)
         server = server_class(handler, handler_class, threaded=self.options.get('threaded', True), quiet=self.quiet)
         self._loop = AcceptLoop(sockets, server.process_request)
+        if self._stopping:
+            self._loop.stop()
         try:
             self._loop.run()
         finally:
@@ -62,6 +65,7 @@ class WSGIRefServer(ServerAdapter):
 
     def stop(self) -> None:
         """Accept no more; `serve` returns when the running requests have finished."""
+        self._stopping = True
         if self._loop is not None:
             self._loop.stop()
 

@@ -11,6 +11,8 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
+from bottle.serving.sockets import BACKLOG
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -111,8 +113,9 @@ class AcceptLoop:
 
     def _accept_queued(self) -> None:
         for each in self._sockets:
-            while self._accept(each) is None:
-                pass
+            for _ in range(BACKLOG):  # whoever connects again and again must not keep us here
+                if self._accept(each) is not None:
+                    break
 
     def _accept(self, listener: socket.socket) -> int | None:
         """Accept one connection; return the number of the error that prevented it."""

@@ -180,14 +180,23 @@ def serve_until_signalled(adapter: ServerAdapter, application: WSGIApplication, 
     application = _wrapped(application, adapter, graceful_timeout)
     if adapter.capabilities.concurrency == 'per-request':
         return adapter.serve(application, [])
-    bound = _bind(adapter)
-    _announce(adapter, bound)
-    with contextlib.suppress(KeyboardInterrupt):
-        if adapter.is_legacy:
-            return adapter.run(application)
-        with Drain(adapter.stop, partial(socket_tools.close, bound), graceful_timeout):
-            _serve(adapter, application, bound)
+    if adapter.is_legacy:
+        return _run_legacy(adapter, application)
+    bound: list[socket.socket] = []
+    with Drain(
+        adapter.stop, partial(socket_tools.close, bound), graceful_timeout
+    ):  # before the first client can connect
+        bound.extend(_bind(adapter))
+        _announce(adapter, bound)
+        _serve(adapter, application, bound)
     return None
+
+
+def _run_legacy(adapter: ServerAdapter, application: WSGIApplication) -> None:
+    _bind(adapter)
+    _announce(adapter, [])
+    with contextlib.suppress(KeyboardInterrupt):
+        adapter.run(application)
 
 
 def _serve(adapter: ServerAdapter, application: WSGIApplication, bound: Sequence[socket.socket]) -> None:

@@ -42,6 +42,7 @@ class PasteServer(ServerAdapter):
         threads_option=True,
     )
     _loop: AcceptLoop | None = None
+    _stopping = False
 
     def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
         """Accept connections and hand them to Paste's pool until stopped, then until the pool is idle."""
@@ -58,6 +59,8 @@ class PasteServer(ServerAdapter):
             server.thread_pool.add_task(running.counted(task))
 
         self._loop = AcceptLoop(sockets, queue)
+        if self._stopping:
+            self._loop.stop()
         self._loop.run()
         for each in sockets:
             each.close()
@@ -67,6 +70,7 @@ class PasteServer(ServerAdapter):
 
     def stop(self) -> None:
         """Accept no more; `serve` returns when the running requests have finished."""
+        self._stopping = True
         if self._loop is not None:
             self._loop.stop()
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bottle.errors import ServerOptionError
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
+from bottle.serving.sockets import BACKLOG
 
 if TYPE_CHECKING:
     import socket
@@ -52,8 +53,11 @@ class WaitressServer(ServerAdapter):
         while not self._stopping:
             wasyncore.loop(map=dispatchers, count=1, **settings)
         listeners = [each for each in dispatchers.values() if each.accepting]
-        while _accept_queued(listeners, dispatchers):
+        for _ in range(BACKLOG):  # what waits in the queue is still accepted and read
+            queued = _accept_queued(listeners, dispatchers)
             wasyncore.loop(map=dispatchers, count=1, timeout=0)
+            if not queued:
+                break
         for listener in listeners:
             wasyncore.dispatcher.close(listener)  # its own close() would end the trigger that running requests pull
         while _close_idle(dispatchers):

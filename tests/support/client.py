@@ -1,0 +1,46 @@
+"""A client that sees what a browser would hide: single connections, pieces as they arrive, responses that are cut."""
+
+import http.client
+import socket
+from contextlib import closing
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+TIMEOUT = 15.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response that was read to its end."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+def connect(url: str) -> http.client.HTTPConnection:
+    """Return a connection to a server; close it."""
+    parts = urlsplit(url)
+    return http.client.HTTPConnection(parts.hostname or '', parts.port, timeout=TIMEOUT)
+
+
+def fetch(url: str, path: str, method: str = 'GET', body: object = None, **headers: str) -> Answer:
+    """Send one request on a connection of its own. A body that is an iterator is sent chunked."""
+    with closing(connect(url)) as connection:
+        connection.request(method, path, body=body, headers=headers, encode_chunked=hasattr(body, '__next__'))  # type: ignore[arg-type]  # bytes, None or an iterator
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+
+
+def raw(url: str) -> socket.socket:
+    """Return a connected socket; close it."""
+    parts = urlsplit(url)
+    return socket.create_connection((parts.hostname, parts.port), timeout=TIMEOUT)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Return what the server sends until it closes the connection."""
+    pieces = []
+    while piece := connection.recv(65536):
+        pieces.append(piece)
+    return b''.join(pieces)
