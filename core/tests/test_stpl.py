@@ -137,6 +137,7 @@ def test_a_syntax_has_five_tokens(syntax: str) -> None:
         ('a\\\\\n% # comment\n<%\n%>\n% x = = 1', 5, 'syntax'),
         ('% x = (1,\n% 2)\n% y = """\n\n"""\n{{!"""\n"""}}\n\\% a\n%% b\n% 1 1', 10, 'syntax'),
         ('% if 1: x = 1\n{{x}}\n', 2, 'indent'),
+        ('a\n% else:\nb\n', 2, 'syntax'),
     ],
 )
 def test_errors_name_the_line_of_the_template(source: str, line: int, message: str) -> None:

@@ -343,6 +343,14 @@ def test_an_engine_that_is_not_installed(function: str, module: str, monkeypatch
         getattr(engines, function)('$x', x=1)
 
 
+def test_an_engine_that_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / 'jinja2.py').write_text('import there_is_no_such_module')
+    monkeypatch.delitem(sys.modules, 'jinja2', raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ImportError, match="No module named 'there_is_no_such_module'"):
+        engines.jinja2_template('$x', x=1)
+
+
 @pytest.fixture
 def engine_views(tmp_path: Path) -> str:
     files = {
