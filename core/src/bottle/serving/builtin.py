@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bottle.errors import BackendMissing, ServerBlocked, ServerNotFound
 from bottle.serving.adapter import Capabilities, ServerAdapter
@@ -79,8 +78,7 @@ def _extended(given: type | None, ours: type) -> Any:
     return ours if given is None or given is ours else type(given.__name__, (given, ours), {})
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """What `auto` has chosen.
 
     Parameters:

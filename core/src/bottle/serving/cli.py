@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from bottle._util import settings
 from bottle.errors import ServerError, ServerOptionError
-from bottle.serving.options import parse_bind
+from bottle.serving.options import DEFAULT_HOST, DEFAULT_PORT, parse_bind
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from argparse import _ArgumentGroup as Group
     from collections.abc import Sequence
 
 USAGE_ERROR = 2
@@ -130,58 +131,36 @@ def _parser() -> ArgumentParser:
 
     from bottle import __version__
 
-    parser = ArgumentParser(
-        prog='bottle', description='Serve a WSGI application on any installed server.', allow_abbrev=False
-    )
-    parser.add_argument(
-        'app', nargs='?', metavar='MODULE:NAME', help='the application; MODULE alone means its default application'
-    )
+    what = 'Serve a WSGI application on any installed server.'
+    parser = ArgumentParser(prog='bottle', description=what, allow_abbrev=False)
+    what = 'the application; MODULE alone means its default application'
+    parser.add_argument('app', nargs='?', metavar='MODULE:NAME', help=what)
     parser.add_argument('--version', action='version', version=f'Bottle {__version__}')
-    serving = parser.add_argument_group('serving')
-    serving.add_argument(
-        '-b',
-        '--bind',
-        metavar='ADDRESS',
-        default='127.0.0.1:8080',
-        help='HOST:PORT, :PORT, [IPv6]:PORT or unix:/path; port 0 means any free one (%(default)s)',
-    )
-    serving.add_argument(
-        '-s', '--server', default='wsgiref', metavar='NAME', help='the server; see --servers (%(default)s)'
-    )
-    serving.add_argument('--reload', action='store_true', help='start anew when a module changes')
-    application = parser.add_argument_group('application')
-    application.add_argument(
-        '-p',
-        '--plugin',
-        action='append',
-        default=[],
-        metavar='MODULE:NAME',
-        help='install a framework plugin; may be repeated',
-    )
-    application.add_argument(
-        '-c',
-        '--conf',
-        action='append',
-        default=[],
-        metavar='FILE',
-        help='load configuration values from an INI or JSON file; may be repeated',
-    )
-    application.add_argument(
-        '-C',
-        '--param',
-        action='append',
-        default=[],
-        metavar='NAME=VALUE',
-        help='set one configuration value; may be repeated',
-    )
-    application.add_argument(
-        '--debug', action='store_true', help='debug mode: error pages and start-up errors with tracebacks'
-    )
-    listing = parser.add_argument_group('listing')
-    listing.add_argument(
-        '--servers',
-        action='store_true',
-        help='list the installed servers: what is ready, what is broken, how to mend it',
-    )
-    listing.add_argument('--json', action='store_true', help='with --servers: as JSON')
+    _add_serving(parser.add_argument_group('serving'))
+    _add_application(parser.add_argument_group('application'))
+    _add_listing(parser.add_argument_group('listing'))
     return parser
+
+
+def _add_serving(group: Group) -> None:
+    what = 'HOST:PORT, :PORT, [IPv6]:PORT or unix:/path; port 0 means any free one (%(default)s)'
+    group.add_argument('-b', '--bind', metavar='ADDRESS', default=f'{DEFAULT_HOST}:{DEFAULT_PORT}', help=what)
+    what = 'the server; see --servers (%(default)s)'
+    group.add_argument('-s', '--server', default='wsgiref', metavar='NAME', help=what)
+    group.add_argument('--reload', action='store_true', help='start anew when a module changes')
+
+
+def _add_application(group: Group) -> None:
+    what = 'install a framework plugin; may be repeated'
+    group.add_argument('-p', '--plugin', action='append', default=[], metavar='MODULE:NAME', help=what)
+    what = 'load configuration values from an INI or JSON file; may be repeated'
+    group.add_argument('-c', '--conf', action='append', default=[], metavar='FILE', help=what)
+    what = 'set one configuration value; may be repeated'
+    group.add_argument('-C', '--param', action='append', default=[], metavar='NAME=VALUE', help=what)
+    group.add_argument('--debug', action='store_true', help='show tracebacks, on error pages and at start-up')
+
+
+def _add_listing(group: Group) -> None:
+    what = 'list the installed servers: what is ready, what is broken, how to mend it'
+    group.add_argument('--servers', action='store_true', help=what)
+    group.add_argument('--json', action='store_true', help='with --servers: as JSON')

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bottle.errors import ServerLoadError
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from bottle.serving.registry import Registry
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A command of `python -m bottle`.
 
     Parameters:

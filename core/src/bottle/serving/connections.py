@@ -32,14 +32,14 @@ class WaitingConnections:
     def __init__(self) -> None:
         self.draining = False
         self._lock = threading.Lock()
-        self._waiting: set[socket.socket] = set()
+        self._waiting: set[Any] = set()
 
     @contextlib.contextmanager
-    def waiting(self, connection: socket.socket) -> Iterator[None]:
+    def waiting(self, connection: Any) -> Iterator[None]:
         """Hold a connection to be idle for the length of a `with` block, in which its next request line is read.
 
         Parameters:
-            connection: the connected socket.
+            connection: the connected socket, or what has its `shutdown`.
         """
         with self._lock:
             self._waiting.add(connection)
@@ -62,7 +62,7 @@ class WaitingConnections:
                 _end_input(connection)
 
 
-def _end_input(connection: socket.socket) -> None:
+def _end_input(connection: Any) -> None:
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RD)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from bottle.errors import ServerError
 from bottle.serving import metadata
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 State: TypeAlias = Literal['ready', 'backend missing', 'broken', 'blocked', 'conflict']
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerInfo:
+class ServerInfo(NamedTuple):
     """What is known about one server name.
 
     Parameters:
@@ -60,7 +58,7 @@ def as_json(servers: list[ServerInfo]) -> str:
     Parameters:
         servers: what `describe` has returned.
     """
-    return json.dumps([asdict(each) for each in servers], indent=2)
+    return json.dumps([each._asdict() for each in servers], indent=2)
 
 
 def as_table(servers: list[ServerInfo]) -> str:

@@ -14,6 +14,7 @@ from bottle._util import load
 from bottle.errors import BackendMissing, ServerBlocked, ServerConflict, ServerLoadError, ServerNotFound
 from bottle.serving import metadata
 from bottle.serving.adapter import ServerAdapter
+from bottle.serving.builtin import builtin_plugins
 from bottle.serving.hookspecs import COMMANDS, EXTENSIONS, SERVERS
 from bottle.serving.metadata import Source
 from bottle.serving.options import nearest
@@ -175,8 +176,6 @@ class Registry:
 
     @cached_property
     def _builtin(self) -> dict[str, Any]:
-        from bottle.serving.builtin import builtin_plugins
-
         return builtin_plugins(self)
 
     def _load_plugin(self, source: Source) -> Any:

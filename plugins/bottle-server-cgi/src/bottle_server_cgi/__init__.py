@@ -26,10 +26,11 @@ class CGIServer(ServerAdapter):
     capabilities = Capabilities(concurrency='per-request', chunked_requests=True, streaming=True, file_wrapper=True)
     quiet = True  # standard output belongs to the response, and standard error to the web server's log
 
-    def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:  # noqa: ARG002  # has none
+    def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
         """Answer the request; what the application prints goes to standard error."""
         from wsgiref.handlers import BaseCGIHandler
 
+        del sockets  # the web server holds them
         environ = _environ()
         output = sys.stdout.buffer  # the response alone may use it
         writer = BaseCGIHandler(

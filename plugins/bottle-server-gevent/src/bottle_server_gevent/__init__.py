@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, cast
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.connections import WaitingConnections
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Collection, Sequence
 
-    from bottle.serving.options import ServerOptions
     from bottle.serving.types import WSGIApplication
 
 OURS = {'self', 'listener', 'application', 'backlog', 'handler_class', 'ssl_args'}
@@ -47,8 +47,6 @@ class GeventServer(ServerAdapter):
 
     def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
         """Serve every socket from one pool of greenlets until stopped, then until the pool is empty."""
-        import gevent
-        from gevent.event import Event
         from gevent.pool import Pool
         from gevent.pywsgi import WSGIServer
 
@@ -56,22 +54,27 @@ class GeventServer(ServerAdapter):
         options = {'spawn': Pool(), **({'log': None} if self.quiet else {}), **self.options}
         handler_class = _handler_class(connections)
         servers = [WSGIServer(each, handler, handler_class=handler_class, **options) for each in sockets]
-        stopped = Event()
-        self._wake = gevent.get_hub().loop.async_()
-        self._wake.start(stopped.set)
-        if self._stopping:
-            stopped.set()
         for server in servers:
             server.start()
-        stopped.wait()
+        self._wait_until_stopped()
         for server in servers:
-            _accept_queued(server)
+            for accepted in islice(iter(server.do_read, None), BACKLOG):  # what waits in the queue is not refused
+                server.do_handle(*accepted)
             server.close()
         connections.drain()
-        for server in servers:
-            if server.pool is not None:
-                server.pool.join()
-        self._wake.close()
+        for pool in (server.pool for server in servers if server.pool is not None):
+            pool.join()
+
+    def _wait_until_stopped(self) -> None:
+        from gevent import event, get_hub
+
+        stopped = event.Event()
+        self._wake = get_hub().loop.async_()
+        self._wake.start(stopped.set)
+        if not self._stopping:
+            stopped.wait()
+        self._wake, wake = None, self._wake
+        wake.close()
 
     def stop(self) -> None:
         """Wake the serving greenlet; gevent's async watcher may be used from a signal handler and from any thread."""
@@ -93,7 +96,7 @@ def _handler_class(connections: WaitingConnections) -> type:
 
     class Handler(WSGIHandler):  # type: ignore[misc]  # the type of the base class is not known
         def read_requestline(self) -> Any:
-            with connections.waiting(cast('socket.socket', getattr(self.socket, '_sock', self.socket))):
+            with connections.waiting(getattr(self.socket, '_sock', self.socket)):
                 return super().read_requestline()
 
         def finalize_headers(self) -> None:
@@ -105,14 +108,6 @@ def _handler_class(connections: WaitingConnections) -> type:
     return Handler
 
 
-def _accept_queued(server: Any) -> None:
-    """Accept what waits in the queue of the socket, so that no client is refused."""
-    for _ in range(BACKLOG):
-        if (accepted := server.do_read()) is None:
-            break
-        server.do_handle(*accepted)
-
-
 @hookimpl
 def bottle_server_adapter() -> type[ServerAdapter]:
     """Return the adapter."""
@@ -120,7 +115,7 @@ def bottle_server_adapter() -> type[ServerAdapter]:
 
 
 @hookimpl
-def bottle_prepare_process(options: ServerOptions) -> None:  # noqa: ARG001  # the hook's own signature
+def bottle_prepare_process() -> None:
     """Replace the blocking parts of the standard library, so that every wait lets other greenlets run."""
     from gevent import monkey
 
