@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from bottle.serving.types import WSGIApplication
 
-OURS = {'self', 'listener', 'application', 'backlog', 'handler_class', 'ssl_args'}
+OURS = {'listener', 'application', 'backlog', 'handler_class', 'ssl_args'}
 
 
 class GeventServer(ServerAdapter):
     """Gevent's pywsgi, with a drain that ends idle connections instead of waiting for them.
 
-    It is correct without monkey-patching, because request-local state lives in context variables; the application's own
-    blocking calls then block everybody. The command line patches the process before it imports the application.
+    It is correct without monkey-patching, but then the application's own blocking calls block everybody. The command
+    line patches the process before it imports the application.
 
     Options: those of `gevent.pywsgi.WSGIServer`, for example `spawn`, `log`, `error_log`, `environ`.
     """
@@ -73,8 +73,7 @@ class GeventServer(ServerAdapter):
         self._wake.start(stopped.set)
         if not self._stopping:
             stopped.wait()
-        self._wake, wake = None, self._wake
-        wake.close()
+        self._wake.stop()  # a further stop() is then without effect
 
     def stop(self) -> None:
         """Wake the serving greenlet; gevent's async watcher may be used from a signal handler and from any thread."""
@@ -86,8 +85,7 @@ class GeventServer(ServerAdapter):
         """Return the parameters of gevent's server and those of its TLS."""
         from gevent.pywsgi import WSGIServer
 
-        own = inspect.signature(WSGIServer.__init__).parameters
-        return [*(name for name in own if name not in OURS), 'certfile', 'keyfile', 'ssl_context']
+        return [*(inspect.signature(WSGIServer).parameters.keys() - OURS), 'certfile', 'keyfile', 'ssl_context']
 
 
 def _handler_class(connections: WaitingConnections) -> type:
