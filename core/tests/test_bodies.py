@@ -69,6 +69,10 @@ def test_trailers_are_skipped() -> None:
     assert source.read() == REST
 
 
+def test_a_stream_may_end_behind_the_last_chunk() -> None:
+    assert chunked_reader(io.BytesIO(b'3\r\nabc\r\n0\r\n')).read() == b'abc'
+
+
 @pytest.mark.parametrize(
     'raw',
     [
@@ -82,8 +86,8 @@ def test_trailers_are_skipped() -> None:
         b'3\r\nabc\r',
         b'3\r\nabc\r\n',
         b'3\r\nabc\r\n0',
-        b'3\r\nabc\r\n0\r\n',
-        b'3\r\nabc\r\n0\r\nA: b\r\n',
+        b'3\r\nabc\r\n0\r\nA: b',
+        b'3\r\nabc\r\n0\r\n\r',
         b'',
         b'3;' + b'x' * 2000 + b'\r\nabc\r\n0\r\n\r\n',
         b'0\r\n' + b'A: b\r\n' * 2000 + b'\r\n',

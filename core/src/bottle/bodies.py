@@ -111,12 +111,13 @@ class _ChunkedReader(_Reader):
 
     def _skip_trailer(self) -> None:
         allowance = self._max_trailer
-        while (line := self._line(allowance)) != b'\r\n':
+        # The zero-sized chunk makes the body complete (RFC 9112 section 8): a stream that ends right behind it is fine.
+        while (line := self._line(allowance, may_end=True)) not in (b'\r\n', b''):
             allowance -= len(line)
 
-    def _line(self, limit: int) -> bytes:
+    def _line(self, limit: int, *, may_end: bool = False) -> bytes:
         line: bytes = self._stream.readline(limit + 2)
-        if not line.endswith(b'\r\n'):
+        if not line.endswith(b'\r\n') and (line or not may_end):
             raise BodyError('The chunked request body holds a line that is too long, or cut off.')
         return line
 

@@ -86,12 +86,8 @@ def dump_cookie(name: str, value: str, **options: Any) -> str:
     quoted = _quote(value)
     if len(name) + len(quoted) > MAX_SIZE:
         raise ValueError('Content does not fit into a cookie.')
-    parts = [f'{name}={quoted}']
-    for option, setting in options.items():
-        attribute = _attribute(option.replace('_', '').lower(), setting)
-        if attribute:
-            parts.append(attribute)
-    return '; '.join(parts)
+    attributes = [_attribute(option.replace('_', '').lower(), setting) for option, setting in options.items()]
+    return '; '.join([f'{name}={quoted}', *sorted(filter(None, attributes), key=str.lower)])
 
 
 def set_cookie_value(
@@ -144,7 +140,7 @@ def _max_age(setting: Any) -> str | None:
 
 
 def _expires(setting: Any) -> str | None:
-    return None if setting is None else _text('Expires', http_date(setting), _REFUSED_IN_VALUE)
+    return None if setting is None else _text('expires', http_date(setting), _REFUSED_IN_VALUE)
 
 
 def _domain(setting: Any) -> str | None:

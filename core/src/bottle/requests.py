@@ -514,14 +514,13 @@ class LocalRequest(BaseRequest):
     """The request that is being handled, whichever thread, greenlet or task asks. `request` is the instance.
 
     Parameters:
-        environ: a WSGI environ to bind at once, see `bind`.
+        environ: a WSGI environ that becomes the current one at once, see `bind`; an empty one if None.
     """
 
     __slots__ = ()
 
     def __init__(self, environ: dict[str, Any] | None = None) -> None:
-        if environ is not None:
-            self.bind(environ)
+        self.bind(environ)
 
     def bind(self, environ: dict[str, Any] | None = None) -> None:
         """Make this environ the request of the current context (thread, greenlet, task), with a fresh response."""
@@ -547,4 +546,5 @@ class LocalRequest(BaseRequest):
         return super().__repr__() if current.get(None) else f'<{type(self).__name__}: no request>'
 
 
-request = LocalRequest()
+# Made without its constructor, which would bind an empty request to whoever imports this module.
+request = LocalRequest.__new__(LocalRequest)

@@ -16,16 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _CHUNK = 65536
-# RFC 3986: what a URL is made of. Only what is not in here must be escaped.
-_URL_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
+_PRINTABLE = ''.join(map(chr, range(0x20, 0x7F)))
 
 
 def redirect(url: str, code: int | None = None) -> NoReturn:
     """Stop the handler and send the client to another URL. Fields and cookies set on `response` go along.
 
     Parameters:
-        url: the target, absolute or relative to the URL of the request. Text that comes from a client must be checked
-            before: it can name any other site.
+        url: the target, quoted, absolute or relative to the URL of the request. Text that comes from a client must be
+            checked before: it can name any other site.
         code: the status code (RFC 9110 section 15.4); 303 if None, or 302 for clients of HTTP/1.0.
 
     Raises:
@@ -40,7 +39,8 @@ def redirect(url: str, code: int | None = None) -> NoReturn:
     answer.status = code
     answer.body = ''
     target = urljoin(request.url, header_value(url))
-    answer.set_header('Location', quote(target, safe=_URL_CHARACTERS, errors='surrogateescape'))
+    # A URL is ASCII (RFC 3986). What is ASCII is left alone: whether a character means itself, only the caller knows.
+    answer.set_header('Location', quote(target, safe=_PRINTABLE, errors='surrogateescape'))
     raise answer
 
 
