@@ -138,6 +138,8 @@ def test_a_syntax_has_five_tokens(syntax: str) -> None:
         ('% x = (1,\n% 2)\n% y = """\n\n"""\n{{!"""\n"""}}\n\\% a\n%% b\n% 1 1', 10, 'syntax'),
         ('% if 1: x = 1\n{{x}}\n', 2, 'indent'),
         ('a\n% else:\nb\n', 2, 'syntax'),
+        ('a\n' + '% if 1:\n' * 150, 101, 'too many levels'),
+        ('<%\n' + 'if 1:\n' * 150, 101, 'too many levels'),
     ],
 )
 def test_errors_name_the_line_of_the_template(source: str, line: int, message: str) -> None:
@@ -262,5 +264,5 @@ def seconds_to_translate(source: str) -> float:
 @pytest.mark.parametrize('prefix', ['', '% ', '<% ', '{{'])
 @pytest.mark.parametrize('unit', HOSTILE)
 def test_translation_takes_linear_time(prefix: str, unit: str) -> None:
-    source = prefix + unit * (100_000 // len(unit)) + '"}}"\'\n%>'
-    assert seconds_to_translate(source) < 2
+    source = prefix + unit * (60_000 // len(unit)) + '"}}"\'\n%>'
+    assert seconds_to_translate(source) < 1

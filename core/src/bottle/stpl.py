@@ -36,6 +36,9 @@ _KEYWORD = re.compile(
 )
 
 
+# Python's own limit; checked here because indentation would otherwise grow with the square of a hostile source.
+DEEPEST = 99
+
 _NO_BREAK = re.compile(r'\\\\\r?\n\Z')
 
 
@@ -207,7 +210,8 @@ class StplParser:
                 break
             if match.lastgroup == 'newline' and not line.brackets:
                 self._write_line(line)
-                line = _Line()
+                self.lineno += pysource.count('\n', start, self.offset)
+                start, line = self.offset, _Line()
         if line.brackets:
             raise self._unclosed(line, start, line.brackets[-1], multiline)
         self._write_line(line)
@@ -277,6 +281,8 @@ class StplParser:
         return word == 'case' and self._blocks[-1:] == ['case']
 
     def _open_block(self, keyword: str, code: str) -> None:
+        if len(self._blocks) >= DEEPEST:
+            raise self._error('too many levels of indentation', self.lineno)
         self._blocks.append(keyword)
         self._empty_block = len(self.code_buffer) - 1 if code.endswith(':') else None
 
