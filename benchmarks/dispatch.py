@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PEERS = ('bottle==0.13.4', 'falcon>=4,<5')
 ROUTES = 1000  # of the contest with many routes
-REQUESTS = 20_000  # per round and case
+REQUESTS = 4_000  # per round and case
 
 PATHS = {
     'static': '/hello',
@@ -120,7 +120,7 @@ def measure(app: Any) -> dict[str, float]:
     figures = {}
     for case, path in PATHS.items():
         base = environ(path)
-        for _ in range(REQUESTS // 20):
+        for _ in range(REQUESTS // 10):
             b''.join(app(base.copy(), start_response))
         begin = perf_counter_ns()
         for _ in range(REQUESTS):
@@ -180,7 +180,7 @@ def main() -> None:
     """Run the contest, or one contestant of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--peer-python', metavar='PATH', help='an interpreter with bottle==0.13.4 and falcon')
-    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--rounds', type=int, default=15)
     parser.add_argument('--measure', choices=CONTESTANTS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
