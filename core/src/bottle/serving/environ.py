@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from bottle.bodies import chunked_reader, length_reader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bottle.serving.types import Environ
 
 
@@ -28,6 +30,18 @@ def terminate_input(environ: Environ, raw: Any) -> None:
     else:
         environ['wsgi.input'] = length_reader(raw, int(environ.get('CONTENT_LENGTH') or 0))
     environ['wsgi.input_terminated'] = True
+
+
+def drop_ambiguous(environ: Environ, names: Iterable[str]) -> None:
+    """Remove the headers whose name has an underscore: `X_Forwarded_For` would pass for `X-Forwarded-For`.
+
+    Parameters:
+        environ: the request's environ; changed in place.
+        names: the names of the request's headers, as the client has sent them.
+    """
+    for name in names:
+        if '_' in name:
+            environ.pop('HTTP_' + name.replace('-', '_').upper(), None)
 
 
 def framing_fault(transfer_encoding: str | None, content_lengths: list[str]) -> str:

@@ -10,7 +10,7 @@ from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
 from bottle.bodies import BUFFER_SIZE, BodyError
 from bottle.serving.connections import WaitingConnections
-from bottle.serving.environ import framing_fault, latin1_path, terminate_input
+from bottle.serving.environ import drop_ambiguous, framing_fault, latin1_path, terminate_input
 
 if TYPE_CHECKING:
     import socket
@@ -102,9 +102,7 @@ class RequestHandler(WSGIRequestHandler):
         environ['PATH_INFO'] = latin1_path(self.path)
         if 'Content-Type' not in self.headers:
             environ['CONTENT_TYPE'] = ''  # the standard library would invent text/plain
-        for header in self.headers:
-            if '_' in header:  # X_Forwarded_For could pass for X-Forwarded-For
-                environ.pop('HTTP_' + header.replace('-', '_').upper(), None)
+        drop_ambiguous(environ, self.headers)
         return environ
 
     def log_message(self, format: str, *args: Any) -> None:  # the name is the standard library's

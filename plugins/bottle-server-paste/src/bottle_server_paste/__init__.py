@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.connections import AcceptLoop, InFlight, WaitingConnections
-from bottle.serving.environ import framing_fault, latin1_path, terminate_input
+from bottle.serving.environ import drop_ambiguous, framing_fault, latin1_path, terminate_input
 
 if TYPE_CHECKING:
     import socket
@@ -50,7 +50,8 @@ class PasteServer(ServerAdapter):
 
         connections, running = WaitingConnections(), InFlight()
         handler_class = _handler_class(connections)
-        server = httpserver.serve(handler, '127.0.0.1', 0, handler=handler_class, start_loop=False, **self.options)
+        options = {**self.options, 'threadpool_options': self._pool_options()}
+        server = httpserver.serve(handler, '127.0.0.1', 0, handler=handler_class, start_loop=False, **options)
         server.socket.close()  # Paste insists on binding one
 
         def queue(connection: socket.socket, address: Any) -> None:
@@ -73,6 +74,11 @@ class PasteServer(ServerAdapter):
         self._stopping = True
         if self._loop is not None:
             self._loop.stop()
+
+    def _pool_options(self) -> dict[str, Any]:
+        """Return what Paste's pool is given: by itself it takes no less than 5 threads."""
+        fewest = min(5, self.options.get('threadpool_workers', 5))
+        return {'spawn_if_under': fewest, **(self.options.get('threadpool_options') or {})}
 
     def native_options(self) -> Collection[str]:
         """Return the parameters of Paste's `serve`."""
@@ -102,6 +108,7 @@ def _handler_class(connections: WaitingConnections) -> type:
             super().wsgi_setup(environ)
             mended = self.wsgi_environ
             mended['PATH_INFO'] = latin1_path(self.path)
+            drop_ambiguous(mended, self.headers)
             name = self.connection.getsockname()
             if isinstance(name, tuple):
                 mended.update(SERVER_NAME=name[0], SERVER_PORT=str(name[1]))
