@@ -84,7 +84,7 @@ class WaitressServer(ServerAdapter):
 
         try:
             Adjustments(**self.options)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise ServerOptionError(f'waitress refuses its options: {error}') from error
 
 
