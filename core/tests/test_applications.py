@@ -1,17 +1,21 @@
 """Applications: from a request to its response, errors, hooks, the default application."""
 
 import io
+import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import bottle
-from bottle import Bottle, HTTPError, HTTPResponse, RouteBuildError, abort, redirect, request, response
-from bottle._util import settings
-from tests.support.wsgi import call, make_environ, send
+from bottle import Bottle, HTTPError, HTTPResponse, RouteBuildError, _util, abort, redirect, request, response
+from tests.support.wsgi import Answer, call, make_environ, send
 
 HTML = 'text/html; charset=UTF-8'
 
@@ -200,7 +204,7 @@ def test_exception_becomes_a_page_and_a_log_entry() -> None:
 
 
 def test_debug_page_shows_the_exception_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, 'debug', True)
+    monkeypatch.setattr(_util.settings, 'debug', True)
     answer = call(app_for(raiser(ValueError('<secret>'))))
     assert '&lt;secret&gt;' in answer.text
     assert '<secret>' not in answer.text
@@ -258,7 +262,7 @@ def test_last_resort(broken: Callable[[HTTPError], Any], monkeypatch: pytest.Mon
     assert (answer.status, answer.exc_info) == ('500 INTERNAL SERVER ERROR', True)
     assert answer.text == '<h1>Critical error while processing request: /&lt;path&gt;</h1>'
     assert 'Traceback' in answer.errors
-    monkeypatch.setattr(settings, 'debug', True)
+    monkeypatch.setattr(_util.settings, 'debug', True)
     assert '<oops>' not in call(app, '/').text
     assert 'Traceback' in call(app, '/').text
 
@@ -301,11 +305,77 @@ def test_missing_variables_let_no_exception_out(missing: str) -> None:
     assert send(app_for(lambda: 'x'), environ).code == (500 if missing == 'REQUEST_METHOD' else 200)
 
 
+NATIVE = st.text(st.characters(max_codepoint=0x10FFFF), max_size=20)
+
+
+def echo_path(environ: dict[str, Any], start_response: Callable[..., object]) -> list[bytes]:
+    start_response('200 OK', [])
+    return [environ['PATH_INFO'].encode('latin-1')]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    path=NATIVE.map(lambda text: '/' + text),
+    method=st.one_of(st.sampled_from(['GET', 'HEAD', 'POST', 'PROXY', 'ANY']), NATIVE),
+    script_name=NATIVE,
+)
+def test_whatever_a_server_hands_over_gets_a_response(path: str, method: str, script_name: str) -> None:
+    app = Bottle()
+    app.route('/<x:int>', callback=lambda x: [x, request.url])
+    app.route('/<x>', ['GET', 'POST'], callback=lambda x: HTTPResponse(x, X_Path=x))
+    app.mount('/wsgi/', echo_path)
+    answer = send(app, make_environ() | {'PATH_INFO': path, 'REQUEST_METHOD': method, 'SCRIPT_NAME': script_name})
+    assert 200 <= answer.code < 600
+    for name, value in answer.headers:
+        assert not re.search(r'[\x00-\x08\x0a-\x1f\x7f]', name + value.encode('latin-1').decode('latin-1'))
+
+
 def test_path_is_text_and_comes_back_as_it_came() -> None:
     app = Bottle()
     app.route('/<x>', callback=lambda x: [x, request.path])
     assert call(app, '/ä').text == 'ä/ä'
     assert send(app, make_environ() | {'PATH_INFO': '/\xff'}).body == b'\xff/\xff'
+
+
+# Requests side by side
+
+
+def slow_echo(wait: Callable[[], object]) -> Bottle:
+    """Return an application that lets others run between every two of its steps."""
+    app = Bottle()
+
+    @app.route('/<x>')
+    def handler(x: str) -> Iterator[str]:
+        response.set_header('X-Name', x)
+        wait()
+        yield f'{request.path} {request.url_args["x"]} {response.get_header("X-Name")}'
+        wait()
+        yield f' {request.path}'
+
+    app.add_hook('after_request', lambda: response.set_cookie('name', request.path.strip('/')))
+    return app
+
+
+def assert_own(name: str, answer: Answer) -> None:
+    assert answer.text == f'/{name} {name} {name} /{name}'
+    assert (answer.header('X-Name'), answer.header('Set-Cookie')) == (name, f'name={name}')
+
+
+def test_threads_do_not_mix_their_requests() -> None:
+    barrier = threading.Barrier(8, timeout=10)
+    app = slow_echo(barrier.wait)
+    with ThreadPoolExecutor(8) as pool:
+        for name, answer in pool.map(lambda name: (name, send(app, make_environ(f'/{name}'))), 'abcdefgh'):
+            assert_own(name, answer)
+
+
+def test_greenlets_do_not_mix_their_requests_without_monkey_patching() -> None:
+    gevent = pytest.importorskip('gevent')
+    app = slow_echo(lambda: gevent.sleep(0))
+    jobs = {name: gevent.spawn(send, app, make_environ(f'/{name}')) for name in 'abcdefgh'}
+    gevent.joinall(list(jobs.values()), raise_error=True)
+    for name, job in jobs.items():
+        assert_own(name, job.value)
 
 
 # Hooks
@@ -516,7 +586,7 @@ def test_load_app(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_debug(monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder) -> None:
-    monkeypatch.setattr(settings, 'debug', False)
+    monkeypatch.setattr(_util.settings, 'debug', False)
     bottle.debug()
     assert bottle.DEBUG is True
     bottle.debug(False)
