@@ -108,7 +108,7 @@ class AcceptLoop:
             if not isinstance(key.fileobj, socket.socket):
                 return False
             if self._accept(key.fileobj) in OUT_OF_FILES:
-                return not self._stopped_within(PAUSE_WHEN_OUT_OF_FILES)
+                return not self._stopped_within(selector, PAUSE_WHEN_OUT_OF_FILES)
         return True
 
     def _accept_queued(self) -> None:
@@ -130,10 +130,14 @@ class AcceptLoop:
             connection.close()
         return None
 
-    def _stopped_within(self, seconds: float) -> bool:
-        with selectors.DefaultSelector() as wake:
-            wake.register(self._wake_reader, selectors.EVENT_READ)
-            return bool(wake.select(seconds))
+    def _stopped_within(self, selector: selectors.BaseSelector, seconds: float) -> bool:
+        """Wait for `stop` alone; a selector of its own would need a file."""
+        for each in self._sockets:
+            selector.unregister(each)
+        stopped = bool(selector.select(seconds))
+        for each in self._sockets:
+            selector.register(each, selectors.EVENT_READ)
+        return stopped
 
 
 class InFlight:

@@ -1,0 +1,157 @@
+"""Sockets that the core binds: what they are, what is printed of them, and what is said when they cannot be had."""
+
+import errno
+import os
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bottle.errors import BindError
+from bottle.serving import sockets
+
+has_ipv6 = socket.has_ipv6 and Path('/proc/net/if_inet6').exists()
+
+
+@pytest.fixture
+def busy() -> Iterator[int]:
+    """Hold a port that somebody listens on."""
+    with closing(sockets.listen('127.0.0.1', 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_port_0_becomes_the_real_port_in_the_url() -> None:
+    with closing(sockets.listen('127.0.0.1', 0)) as listener:
+        port = listener.getsockname()[1]
+        assert port > 0
+        assert sockets.url_of(listener) == f'http://127.0.0.1:{port}/'
+        assert sockets.url_of(listener, 'https') == f'https://127.0.0.1:{port}/'
+
+
+def test_a_listener_neither_blocks_nor_is_inherited() -> None:
+    with closing(sockets.listen('127.0.0.1', 0)) as listener:
+        assert not listener.getblocking()
+        assert not listener.get_inheritable()
+
+
+@pytest.mark.skipif(not has_ipv6, reason='this machine has no IPv6')
+def test_ipv6_is_shown_in_brackets() -> None:
+    with closing(sockets.listen('::1', 0)) as listener:
+        assert sockets.url_of(listener) == f'http://[::1]:{listener.getsockname()[1]}/'
+
+
+@pytest.mark.parametrize('host', ['', '0.0.0.0'])
+def test_every_interface_is_shown_as_one_that_a_browser_can_open(host: str) -> None:
+    with closing(sockets.listen(host, 0)) as listener:
+        assert sockets.listens_everywhere(listener)
+        assert sockets.url_of(listener).startswith('http://127.0.0.1:')
+
+
+def test_a_name_is_reached_over_ipv4() -> None:
+    with closing(sockets.listen('localhost', 0)) as listener:
+        socket.create_connection(('127.0.0.1', listener.getsockname()[1]), timeout=5).close()
+
+
+def test_a_port_in_use(busy: int) -> None:
+    with pytest.raises(
+        BindError, match=rf'127\.0\.0\.1:{busy}: the port is in use; .* such as {busy + 1} or 0'
+    ) as caught:
+        sockets.listen('127.0.0.1', busy)
+    assert isinstance(caught.value, OSError)
+    cause = caught.value.__cause__
+    assert isinstance(cause, OSError)
+    assert cause.errno == errno.EADDRINUSE
+
+
+@pytest.mark.parametrize('host', ['no-such-host.invalid', 'a' * 64 + '.invalid', '256.1.1.1'])
+def test_a_host_that_does_not_resolve(host: str) -> None:
+    with pytest.raises(BindError, match='does not resolve'):
+        sockets.listen(host, 0)
+
+
+def test_an_address_of_another_machine() -> None:
+    with pytest.raises(BindError, match='no interface of this machine'):
+        sockets.listen('192.0.2.1', 0)  # TEST-NET-1 of RFC 5737
+
+
+def test_a_unix_socket_is_made_and_removed(tmp_path: Path) -> None:
+    path = tmp_path / 'app.sock'
+    listener = sockets.listen(f'unix:{path}', 0)
+    assert stat.S_ISSOCK(path.stat().st_mode)
+    assert sockets.url_of(listener) == f'unix:{path}'
+    listener.close()
+    assert not path.exists()
+
+
+def test_a_stale_unix_socket_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / 'app.sock'
+    with closing(socket.socket(socket.AF_UNIX)) as left_behind:
+        left_behind.bind(str(path))
+    with closing(sockets.listen(f'unix:{path}', 0)), closing(socket.socket(socket.AF_UNIX)) as client:
+        client.connect(str(path))
+
+
+def test_a_unix_socket_in_use_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / 'app.sock'
+    with closing(sockets.listen(f'unix:{path}', 0)):
+        with pytest.raises(BindError, match='the file exists already'):
+            sockets.listen(f'unix:{path}', 0)
+        assert path.exists()
+
+
+def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / 'precious'
+    path.write_text('text')
+    with pytest.raises(BindError, match='the file exists already'):
+        sockets.listen(f'unix:{path}', 0)
+    assert path.read_text() == 'text'
+
+
+def test_a_unix_socket_that_somebody_replaced_is_not_removed(tmp_path: Path) -> None:
+    path = tmp_path / 'app.sock'
+    first = sockets.listen(f'unix:{path}', 0)
+    path.rename(tmp_path / 'moved')
+    with closing(sockets.listen(f'unix:{path}', 0)):
+        first.close()
+        assert path.exists()
+
+
+INHERITING = """
+import os, socket, sys
+os.environ['LISTEN_PID'] = str(os.getpid())
+from bottle.serving import sockets
+found = sockets.inherited()
+print([sockets.url_of(each) for each in found], [name for name in os.environ if name.startswith('LISTEN_')])
+"""
+
+
+def test_sockets_of_a_service_manager_are_taken_over_once() -> None:
+    with closing(sockets.listen('127.0.0.1', 0)) as listener:
+        url = sockets.url_of(listener)
+
+        def hand_over() -> None:
+            os.dup2(listener.fileno(), sockets.FIRST_INHERITED_FD)
+
+        done = subprocess.run(
+            [sys.executable, '-c', INHERITING],
+            env={**os.environ, 'LISTEN_FDS': '1', 'LISTEN_FDNAMES': 'web'},
+            close_fds=False,
+            preexec_fn=hand_over,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+    assert done.stdout.strip() == f"['{url}'] []"
+
+
+def test_sockets_meant_for_another_process_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('LISTEN_FDS', '1')
+    monkeypatch.setenv('LISTEN_PID', '1')
+    assert sockets.inherited() == []
+    assert os.environ['LISTEN_FDS'] == '1'
