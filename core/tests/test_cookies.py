@@ -80,7 +80,7 @@ def test_the_standard_library_reads_the_same(value: Any) -> None:
         ({'expires': 0}, 'a=b; expires=Thu, 01 Jan 1970 00:00:00 GMT'),
         ({'expires': datetime(1970, 1, 1, tzinfo=UTC)}, 'a=b; expires=Thu, 01 Jan 1970 00:00:00 GMT'),
         ({'domain': 'example.com', 'path': '/x'}, 'a=b; Domain=example.com; Path=/x'),
-        ({'secure': True, 'httponly': True, 'partitioned': True}, 'a=b; HttpOnly; Partitioned; Secure'),
+        ({'secure': True, 'httponly': True, 'partitioned': True}, 'a=b; Secure; HttpOnly; Partitioned'),
         ({'secure': False, 'httponly': None, 'path': None, 'domain': None, 'expires': None, 'max_age': None}, 'a=b'),
         ({'samesite': 'LAX'}, 'a=b; SameSite=lax'),
         ({'same_site': 'strict'}, 'a=b; SameSite=strict'),

@@ -175,11 +175,14 @@ def test_wsgi_headers_are_a_view(request_headers: Any) -> None:
     assert request_headers['Nope'] == 'there'
 
 
-def test_wsgi_headers_raw(request_headers: Any) -> None:
-    assert request_headers['raw'] == 'ü'
-    assert request_headers.raw('raw') == b'\xfc'
-    assert request_headers.raw('nope', 1) == 1
-    assert 'ü' in repr(request_headers)
+@pytest.mark.parametrize('value', ['\xc3\xbc', b'\xc3\xbc'])
+def test_wsgi_headers_are_text_in_utf_8(value: Any) -> None:
+    headers = WSGIHeaderDict({'HTTP_X': value, 'HTTP_BAD': '\xff'})
+    assert headers['x'] == headers.get('x') == 'ü'
+    assert headers.raw('x') == value
+    assert headers.raw('nope', 1) == 1
+    assert headers['bad'] == '\udcff'
+    assert 'ü' in repr(headers)
 
 
 def test_wsgi_headers_are_read_only(request_headers: Any) -> None:

@@ -87,7 +87,7 @@ def dump_cookie(name: str, value: str, **options: Any) -> str:
     if len(name) + len(quoted) > MAX_SIZE:
         raise ValueError('Content does not fit into a cookie.')
     attributes = [_attribute(option.replace('_', '').lower(), setting) for option, setting in options.items()]
-    return '; '.join([f'{name}={quoted}', *sorted(filter(None, attributes), key=str.lower)])
+    return '; '.join([f'{name}={quoted}', *filter(None, attributes)])
 
 
 def set_cookie_value(

@@ -6,7 +6,8 @@ from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bottle.httputil import header_name, header_value
+from bottle._util import touni
+from bottle.httputil import from_wire, header_name, header_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, KeysView
@@ -250,6 +251,11 @@ def _lookup(name: str) -> str:
         return name
 
 
+def _field_text(value: Any) -> str:
+    """Return what a server put into the environ as text: UTF-8 with `surrogateescape`, like all text of a request."""
+    return from_wire(value) if isinstance(value, str) else touni(value, err='surrogateescape')
+
+
 class WSGIHeaderDict(MutableMapping[str, Any]):
     """The header fields of a request: a read-only view of a WSGI environ, names without case.
 
@@ -275,12 +281,11 @@ class WSGIHeaderDict(MutableMapping[str, Any]):
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value of a field as text, or the default."""
-        value = self.environ.get(self._ekey(key), default)
-        return value.decode('latin-1') if isinstance(value, bytes) else value
+        name = self._ekey(key)
+        return _field_text(self.environ[name]) if name in self.environ else default
 
     def __getitem__(self, key: str) -> str:
-        value = self.environ[self._ekey(key)]
-        return value.decode('latin-1') if isinstance(value, bytes) else value
+        return _field_text(self.environ[self._ekey(key)])
 
     def __setitem__(self, key: str, value: Any) -> NoReturn:
         raise TypeError(f'{type(self).__name__} is read-only.')
