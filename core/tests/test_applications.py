@@ -115,11 +115,11 @@ def test_file_goes_to_the_wrapper_of_the_server() -> None:
 
     def wrapper(file: Any, *_size: int) -> list[bytes]:
         wrapped.append(file)
-        return [b'wrapped']
+        return [b'wrap', b'ped']
 
     file = io.BytesIO(b'file')
     answer = send(app_for(lambda: file), make_environ() | {'wsgi.file_wrapper': wrapper})
-    assert (answer.body, wrapped) == (b'wrapped', [file])
+    assert (answer.body, wrapped, answer.header('Content-Length')) == (b'wrapped', [file], None)
 
 
 def test_content_length_that_the_handler_set_stays() -> None:
@@ -262,6 +262,7 @@ def test_last_resort(broken: Callable[[HTTPError], Any], monkeypatch: pytest.Mon
     assert (answer.status, answer.exc_info) == ('500 INTERNAL SERVER ERROR', True)
     assert answer.text == '<h1>Critical error while processing request: /&lt;path&gt;</h1>'
     assert 'Traceback' in answer.errors
+    assert call(app, method='HEAD').body == b''
     monkeypatch.setattr(_util.settings, 'debug', True)
     assert '<oops>' not in call(app, '/').text
     assert 'Traceback' in call(app, '/').text

@@ -228,7 +228,7 @@ class Dispatcher:
         """Call `start_response` and return the body, empty where there must be none."""
         environ = context.environ
         length = None
-        if type(body) is list:
+        if type(body) is list and len(body) < 2:
             length = len(body[0]) if body else 0
         if context.status_code in _WITHOUT_BODY or environ['REQUEST_METHOD'] == 'HEAD':
             discard(body)
@@ -311,4 +311,4 @@ class Dispatcher:
         log(environ, report)
         headers = [('Content-Type', 'text/html; charset=UTF-8')]
         start_response('500 INTERNAL SERVER ERROR', headers, sys.exc_info())
-        return [critical_page(environ, error, report)]
+        return [] if environ.get('REQUEST_METHOD') == 'HEAD' else [critical_page(environ, error, report)]
