@@ -87,6 +87,9 @@ def test_out_of_files_the_loop_rests_and_recovers() -> None:
         loop = AcceptLoop([listener], handle)
         thread = threading.Thread(target=loop.run)
         thread.start()
+        socket.create_connection(listener.getsockname(), timeout=5).close()
+        assert answered.wait(5)  # the loop runs and has its own files
+        answered.clear()
         with closing(socket.socket()) as client:
             highest = client.fileno() + 1
             try:
