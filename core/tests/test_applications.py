@@ -163,6 +163,22 @@ def test_bodies_are_closed_once(pieces: list[Any], method: str, code: int) -> No
     assert body.closed == 1
 
 
+class ClosableList(list[str]):
+    """A list that counts how often it is closed."""
+
+    closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.parametrize('pieces', [[], ['a', 'b']])
+def test_lists_that_can_be_closed_are(pieces: list[str]) -> None:
+    body = ClosableList(pieces)
+    assert call(app_for(lambda: body)).text == ''.join(pieces)
+    assert body.closed == 1
+
+
 def test_closing_twice_closes_once() -> None:
     body = Body('a')
     iterable: Any = app_for(lambda: body)(make_environ(), lambda *_: print)

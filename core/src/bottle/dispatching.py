@@ -250,13 +250,16 @@ class Dispatcher:
         if isinstance(out, HTTPResponse):
             out = self._resolve(out, context, applied=applied)
         if not out:
+            discard(out)
             return []
         if isinstance(out, str):
             return [encode(out, context)]
         if isinstance(out, bytes):
             return [out]
         if isinstance(out, (list, tuple)) and isinstance(out[0], (str, bytes)):
-            return [join(out, context)]
+            whole = [join(out, context)]
+            discard(out)
+            return whole
         if hasattr(out, 'read'):
             return file_body(out, context.environ)
         return self._stream(out, context)
