@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-LISTENING = re.compile(r'Listening on (http://\S+)')
+LISTENING = re.compile(r'Listening on (\S+)')
 RUN_LIMIT = START_LIMIT = 150.0  # seconds: pip may have to fetch and build
 STOP_LIMIT = 30.0
 

@@ -122,7 +122,8 @@ def test_a_unix_socket_that_somebody_replaced_is_not_removed(tmp_path: Path) -> 
 
 
 INHERITING = """
-import os, socket, sys
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
 os.environ['LISTEN_PID'] = str(os.getpid())
 from bottle.serving import sockets
 found = sockets.inherited()
@@ -133,15 +134,10 @@ print([sockets.url_of(each) for each in found], [name for name in os.environ if 
 def test_sockets_of_a_service_manager_are_taken_over_once() -> None:
     with closing(sockets.listen('127.0.0.1', 0)) as listener:
         url = sockets.url_of(listener)
-
-        def hand_over() -> None:
-            os.dup2(listener.fileno(), sockets.FIRST_INHERITED_FD)
-
         done = subprocess.run(
-            [sys.executable, '-c', INHERITING],
+            [sys.executable, '-c', INHERITING, str(listener.fileno())],
             env={**os.environ, 'LISTEN_FDS': '1', 'LISTEN_FDNAMES': 'web'},
-            close_fds=False,
-            preexec_fn=hand_over,
+            pass_fds=[listener.fileno()],
             capture_output=True,
             text=True,
             timeout=30,
