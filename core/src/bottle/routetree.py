@@ -1,23 +1,28 @@
 """A tree over the segments of a path: finds the first-added rule that matches, at a cost set by the depth of the path.
 
 The children of a node are looked up in a dict for literal segments; there is at most one child for a plain wildcard and
-one per distinct expression for the others. Rules with the same shape share their nodes, so ten thousand rules are not
-slower than ten. The tails of rules (see `bottle.rules`) hang on the node at which they begin.
+one per distinct expression for the others, found by the literal text at its ends. Rules with the same shape share their
+nodes, so ten thousand rules are not slower than ten. The tails of rules (see `bottle.rules`) hang on the node at which
+they begin.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bottle.rules import SEGMENT, Rule, Wildcard, expression
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bottle.rules import Reader
+
+T = TypeVar('T')
 
 
 class _Expression:
-    """A regular expression between literal ends; it is compiled at the first text that has these ends."""
+    """A regular expression between literal ends, compiled at its first use."""
 
     __slots__ = ('_pattern', 'head', 'pieces', 'source', 'tail')
 
@@ -30,11 +35,43 @@ class _Expression:
 
     def match(self, text: str) -> re.Match[str] | None:
         """Match the whole of `text`; the groups are the wildcards."""
-        if not (text.startswith(self.head) and text.endswith(self.tail)):
-            return None
         if self._pattern is None:
             self._pattern = re.compile(expression(self.pieces, named=True))
         return self._pattern.fullmatch(text)
+
+
+class _Index(Generic[T]):
+    """Values by expressions; those that may match a text are found by its ends, so that their number does not count."""
+
+    __slots__ = ('_by_ends', '_by_source')
+
+    def __init__(self) -> None:
+        self._by_source: dict[str, list[Any]] = {}
+        # By the lengths of both ends, then by the ends themselves. There are few different lengths.
+        self._by_ends: dict[tuple[int, int], dict[tuple[str, str], list[list[Any]]]] = {}
+
+    def get(self, mask: _Expression) -> T | None:
+        """Return the value of an equal expression, or None."""
+        entry = self._by_source.get(mask.source)
+        return entry[1] if entry else None
+
+    def set(self, mask: _Expression, value: T) -> None:
+        """Set the value of an expression; it keeps its place if there is one already."""
+        entry = self._by_source.get(mask.source)
+        if entry is not None:
+            entry[:] = mask, value
+            return
+        entry = self._by_source[mask.source] = [mask, value]
+        same_lengths = self._by_ends.setdefault((len(mask.head), len(mask.tail)), {})
+        same_lengths.setdefault((mask.head, mask.tail), []).append(entry)
+
+    def matching(self, text: str) -> Iterator[T]:
+        """Yield the values of all expressions that match the whole of a text."""
+        size = len(text)
+        for (head, tail), same_lengths in self._by_ends.items():
+            for mask, value in same_lengths.get((text[:head], text[size - tail :]), ()):
+                if mask.match(text):
+                    yield value
 
 
 class Leaf:
@@ -97,8 +134,8 @@ class _Node:
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
         self.wildcard: _Node | None = None
-        self.masks: dict[str, tuple[_Expression, _Node]] = {}
-        self.tails: dict[str, Leaf] = {}
+        self.masks: _Index[_Node] | None = None
+        self.tails: _Index[Leaf] | None = None
         self.leaf: Leaf | None = None
 
     def child(self, pieces: list[str | Wildcard]) -> _Node:
@@ -111,8 +148,25 @@ class _Node:
             case [Wildcard(mask=mask)] if mask == SEGMENT:
                 self.wildcard = self.wildcard or _Node()
                 return self.wildcard
-        found = _Expression(pieces)
-        return self.masks.setdefault(found.source, (found, _Node()))[1]
+        mask_of_segment = _Expression(pieces)
+        self.masks = self.masks or _Index()
+        node = self.masks.get(mask_of_segment)
+        if node is None:
+            node = _Node()
+            self.masks.set(mask_of_segment, node)
+        return node
+
+    def end(self, leaf: Leaf) -> Leaf | None:
+        """Let a rule end here, or a tail begin. Return the leaf of an equal rule, which it replaces in its place."""
+        if leaf.tail is None:
+            old, self.leaf = self.leaf, leaf
+        else:
+            self.tails = self.tails or _Index()
+            old = self.tails.get(leaf.tail)
+            self.tails.set(leaf.tail, leaf)
+        if old is not None:
+            leaf.order = old.order
+        return old
 
     def step(self, segment: str, reached: list[_Node]) -> None:
         """Append the children that accept a segment of a path to `reached`."""
@@ -122,7 +176,7 @@ class _Node:
         if self.wildcard is not None and segment:
             reached.append(self.wildcard)
         if self.masks:
-            reached.extend(node for mask, node in self.masks.values() if mask.match(segment))
+            reached.extend(self.masks.matching(segment))
 
 
 class RouteTree:
@@ -143,15 +197,8 @@ class RouteTree:
         node = self._root
         for pieces in rule.segments:
             node = node.child(pieces)
-        source = expression(rule.tail, named=False)
-        old = node.tails.get(source) if rule.tail else node.leaf
-        leaf = Leaf(rule, old.order if old else self._count, target)
         self._count += 1
-        if rule.tail:
-            node.tails[source] = leaf
-        else:
-            node.leaf = leaf
-        return old is not None
+        return node.end(Leaf(rule, self._count, target)) is not None
 
     def find(self, segments: list[str]) -> Leaf | None:
         """Return the first-added rule that matches a path, given as its segments, or None."""
@@ -178,7 +225,7 @@ def _search(start: _Node, segments: list[str], begin: int) -> Leaf | None:
         reached: list[_Node] = []
         for node in level:
             if node.tails:
-                best = _first_tail(node, segments, depth, best)
+                best = _first_tail(node.tails, segments, depth, best)
             node.step(segments[depth], reached)
         if not reached:
             return best
@@ -190,11 +237,8 @@ def _search(start: _Node, segments: list[str], begin: int) -> Leaf | None:
     return best
 
 
-def _first_tail(node: _Node, segments: list[str], depth: int, best: Leaf | None) -> Leaf | None:
-    rest = '/'.join(segments[depth:])
-    for leaf in node.tails.values():
-        if best is not None and best.order < leaf.order:
-            break
-        if leaf.tail is not None and leaf.tail.match(rest):
-            return leaf
+def _first_tail(tails: _Index[Leaf], segments: list[str], depth: int, best: Leaf | None) -> Leaf | None:
+    for leaf in tails.matching('/'.join(segments[depth:])):
+        if best is None or leaf.order < best.order:
+            best = leaf
     return best
