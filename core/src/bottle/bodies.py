@@ -50,16 +50,22 @@ class _Reader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer).cast('B')
+        # The views are released before anything can be raised: a traceback must not keep memory of the caller exported.
+        with memoryview(buffer) as view:
+            size = view.nbytes
+        data = self._next_or_failure(size)
+        with memoryview(buffer) as view, view.cast('B') as target:
+            target[: len(data)] = data
+        return len(data)
+
+    def _next_or_failure(self, size: int) -> bytes:
         if self._failure is not None:
             raise self._failure
         try:
-            data = self._next(len(view))
+            return self._next(size)
         except BodyError as error:
             self._failure = error
             raise
-        view[: len(data)] = data
-        return len(data)
 
     def _next(self, size: int) -> bytes:
         """Return at least one and at most `size` bytes, or none at the end."""
@@ -215,7 +221,7 @@ class Spool:
         if self._left < 0 and not self._on_disk:
             in_memory, self.file = self.file, _temporary_file()
             self._on_disk = True
-            self.file.write(in_memory.getbuffer())
+            self.file.write(in_memory.getvalue())
         self.file.write(data)
 
     def close(self) -> None:

@@ -346,12 +346,12 @@ class BaseRequest:
     def _body(self) -> Any:
         environ = self.environ
         if 'bottle.request.body_error' in environ:
-            raise environ['bottle.request.body_error']
+            raise HTTPError(*environ['bottle.request.body_error'])
         try:
             body = self._read_body()
         except HTTPError as error:
             # The stream stands somewhere in the body now: nobody may take the rest of it for a body.
-            environ['bottle.request.body_error'] = error
+            environ['bottle.request.body_error'] = (error.status_code, error.body)
             raise
         # Whoever reads the environ after us (a mounted application) finds the decoded body and must not decode again.
         environ['wsgi.input'] = body
