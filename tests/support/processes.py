@@ -24,6 +24,13 @@ class Server:
     process: subprocess.Popen[str]
     output: list[str] = field(default_factory=list)
     url: str = ''
+    urls: queue.Queue[str] = field(default_factory=queue.Queue)
+
+    def await_url(self) -> str:
+        """Wait until the process says where it listens, again after a restart, and return it."""
+        self.url = self.urls.get(timeout=START_LIMIT)
+        assert self.url, f'the process ended without listening:\n{"".join(self.output)}'
+        return self.url
 
     def get(self, path: str = '/') -> tuple[int, str]:
         """Return the status and the text of a page; a status of 400 or more raises `HTTPError`."""
@@ -59,12 +66,10 @@ def serving(command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = N
         start_new_session=True,
     )
     server = Server(process)
-    urls: queue.Queue[str] = queue.Queue()
-    reader = threading.Thread(target=_collect, args=(process, server.output, urls), daemon=True)
+    reader = threading.Thread(target=_collect, args=(process, server.output, server.urls), daemon=True)
     reader.start()
     try:
-        server.url = urls.get(timeout=START_LIMIT)
-        assert server.url, f'{" ".join(command)} ended without listening:\n{"".join(server.output)}'
+        server.await_url()
         yield server
     finally:
         kill_group(process)

@@ -56,6 +56,7 @@ class Watcher(threading.Thread):
         self._interval = interval
         self._lifeline = lifeline
         self._seen: dict[Path, float] = {}
+        self._look()
 
     def run(self) -> None:
         """Look until a file has changed or the parent is gone, then send this process the signal that stops it."""
