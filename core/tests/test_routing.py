@@ -301,9 +301,12 @@ def seconds(made: Router, path: str) -> float:
     ],
 )
 def test_matching_does_not_depend_on_the_number_of_routes(rule: str) -> None:
-    few, many = (router(*(rule.format(number, number) for number in range(count))) for count in (10, 10_000))
+    def numbered(text: str, number: int) -> str:
+        return text.replace('{}', f'{number:05}')
+
+    few, many = (router(*(numbered(rule, number) for number in range(count))) for count in (10, 10_000))
     path = re.sub('<[^>]+>', '1', rule)
-    assert seconds(many, path.format(9_999, 9_999)) <= 1.5 * seconds(few, path.format(9, 9))
+    assert seconds(many, numbered(path, 9_999)) <= 1.5 * seconds(few, numbered(path, 9))
 
 
 def test_ten_thousand_routes_are_ready_soon() -> None:
