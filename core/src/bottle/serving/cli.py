@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from bottle._util import settings
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 USAGE_ERROR = 2
+LISTINGS = (['--servers'], ['--servers', '--json'])  # answered before argparse is imported, because that takes a while
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        if arguments in LISTINGS:
+            return _list_servers(as_json=len(arguments) > 1)
         return _command(arguments) if _is_command(arguments) else _serve_or_list(arguments)
     except ServerError as error:
         if settings.debug:
@@ -73,8 +78,10 @@ def _list_servers(*, as_json: bool) -> int:
     from bottle.serving import listing
     from bottle.serving.registry import registry
 
-    servers = listing.describe(registry)
+    with redirect_stdout(sys.stderr):  # what a plugin prints when it is imported is no part of the list
+        servers = listing.describe(registry)
     print(listing.as_json(servers) if as_json else listing.as_table(servers))
+    gc.freeze()  # the process ends here: its last search for garbage would take as long as loading all plugins
     return 0
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from importlib_metadata import Distribution, EntryPoint
+    from importlib_metadata import EntryPoint
 
 CORE = 'bottle'
+FIELD = re.compile(r'^(Name|Version|Requires-Dist):[ \t]*(.+?)\s*$', re.MULTILINE)
 
 
 class Source(NamedTuple):
@@ -71,8 +73,8 @@ def installed_version(distribution: str) -> str:
     from importlib_metadata import distributions
 
     path = [place for place, _ in _places()]
-    versions = (_field(_header(each), 'Version') for each in distributions(name=distribution, path=path))
-    return next(filter(None, versions), '')  # a folder that an uninstallation has left behind has none
+    versions = (_fields(each)['Version'] for each in distributions(name=distribution, path=path))
+    return next(chain.from_iterable(versions), '')  # a folder that an uninstallation has left behind has none
 
 
 def requirement(source: Source, distribution: str) -> str:
@@ -98,7 +100,7 @@ def _places() -> tuple[tuple[str, int], ...]:
     places = []
     for each in sys.path:
         with suppress(OSError):
-            places.append((each, os.stat(each or '.').st_mtime_ns))
+            places.append((each, Path(each).stat().st_mtime_ns))
     return tuple(places)
 
 
@@ -114,18 +116,18 @@ def _sources(group: str, places: tuple[tuple[str, int], ...]) -> list[Source]:
     for each in distributions(path=[place for place, _ in places]):
         text = _text(each, 'entry_points.txt')
         if group in text:
-            header = _header(each)
-            found.setdefault(_normalized(_field(header, 'Name')), list(_offered(text, group, header)))
+            offered = [*_offered(text, group, _fields(each))]
+            if offered:
+                found.setdefault(_normalized(offered[0].distribution), offered)
     return sorted((one for offered in found.values() for one in offered), key=lambda one: one.name)
 
 
-def _offered(text: str, group: str, header: str) -> Iterator[Source]:
+def _offered(text: str, group: str, fields: Mapping[str, list[str]]) -> Iterator[Source]:
     from importlib_metadata import EntryPoint
 
-    name, version = _field(header, 'Name'), _field(header, 'Version')
-    requires = tuple(_fields(header, 'Requires-Dist'))
-    for key, value in _entries(text, group):
-        yield Source(key, name or value, version, EntryPoint(key, value, group), requires)
+    for name, value in _entries(text, group):
+        distribution, version = ''.join(fields['Name'][:1]) or value, ''.join(fields['Version'][:1])
+        yield Source(name, distribution, version, EntryPoint(name, value, group), tuple(fields['Requires-Dist']))
 
 
 def _entries(text: str, group: str) -> Iterator[tuple[str, str]]:
@@ -142,24 +144,19 @@ def _entries(text: str, group: str) -> Iterator[tuple[str, str]]:
             yield name.strip(), value.strip()
 
 
-def _header(distribution: Distribution) -> str:
-    """Return the fields of the core metadata.
+def _fields(distribution: Any) -> Mapping[str, list[str]]:
+    """Return what stands in the core metadata in these three fields.
 
-    Parsing them as an e-mail message would take a hundred times as long.
+    Parsing all of it as an e-mail message would take a hundred times as long.
     """
     text = _text(distribution, 'METADATA') or _text(distribution, 'PKG-INFO')
-    return text.partition('\n\n')[0]
+    fields: dict[str, list[str]] = {'Name': [], 'Version': [], 'Requires-Dist': []}
+    for field, value in FIELD.findall(text.partition('\n\n')[0]):
+        fields[field].append(value)
+    return fields
 
 
-def _field(header: str, field: str) -> str:
-    return next(iter(_fields(header, field)), '')
-
-
-def _fields(header: str, field: str) -> list[str]:
-    return re.findall(rf'^{field}:[ \t]*(.+?)\s*$', header, re.MULTILINE)
-
-
-def _text(distribution: Distribution, file: str) -> str:
+def _text(distribution: Any, file: str) -> str:
     try:
         return distribution.read_text(file) or ''
     except UnicodeDecodeError:

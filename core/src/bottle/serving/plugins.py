@@ -16,12 +16,24 @@ if TYPE_CHECKING:
     from bottle.serving.metadata import Source
 
 
+class _Manager(pluggy.PluginManager):
+    """Looks for hooks among public functions alone.
+
+    pluggy inspects every name that a module has imported, which takes longer than to load most plugins.
+    """
+
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> pluggy.HookimplOpts | None:
+        if name.startswith('_') or isinstance(getattr(plugin, name, None), type):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
+
+
 class Plugins:
     """Loads plugins and calls their hooks."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager = _Manager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
 
     def load(self, source: Source, loader: Callable[[], Any]) -> Any:

@@ -11,9 +11,9 @@ from functools import cached_property
 from typing import Any
 
 from bottle._util import load
-from bottle.errors import BackendMissing, ServerBlocked, ServerConflict, ServerLoadError, ServerNotFound
+from bottle.errors import BackendMissing, ServerBlocked, ServerConflict, ServerError, ServerLoadError, ServerNotFound
 from bottle.serving import metadata
-from bottle.serving.adapter import ServerAdapter
+from bottle.serving.adapter import Backend, Capabilities, ServerAdapter
 from bottle.serving.builtin import builtin_plugins
 from bottle.serving.hookspecs import COMMANDS, EXTENSIONS, SERVERS
 from bottle.serving.metadata import Source
@@ -108,11 +108,9 @@ class Registry:
                 load(adapter) if isinstance(adapter, str) else adapter, f'what is registered as {source.name!r}'
             )
         plugin = self._load_plugin(source)
-        adapter = self.plugins.call(plugin, 'bottle_server_adapter')
-        broken = f'the plugin {source.name!r} of the distribution {source} is broken'
-        if adapter is None:
-            raise ServerLoadError(f'{broken}: it does not implement the hook bottle_server_adapter')
-        self._adapters[plugin] = _checked(adapter, broken)
+        self._adapters[plugin] = self._adapter(
+            plugin, f'the plugin {source.name!r} of the distribution {source} is broken'
+        )
         return self._adapters[plugin]
 
     def require_backend(self, adapter: type[ServerAdapter]) -> None:
@@ -181,6 +179,17 @@ class Registry:
     def _load_plugin(self, source: Source) -> Any:
         loader = source.entry_point.load if source.entry_point is not None else lambda: self._builtin[source.name]
         return self.plugins.load(source, loader)
+
+    def _adapter(self, plugin: Any, broken: str) -> type[ServerAdapter]:
+        try:
+            adapter = self.plugins.call(plugin, 'bottle_server_adapter')
+        except ServerError:  # what `auto` has found out
+            raise
+        except (Exception, SystemExit) as error:
+            raise ServerLoadError(f'{broken}: {cause(error)}') from error
+        if adapter is None:
+            raise ServerLoadError(f'{broken}: it does not implement the hook bottle_server_adapter')
+        return _checked(adapter, broken)
 
     def _only(self, sources: list[Source]) -> Source:
         if len(sources) != 1:
@@ -263,9 +272,13 @@ def choose_one(sources: list[Source]) -> str:
 
 
 def _checked(adapter: Any, what: str) -> type[ServerAdapter]:
-    if isinstance(adapter, type) and issubclass(adapter, ServerAdapter):
-        return adapter
-    raise ServerLoadError(f'{what}: {adapter!r} is no subclass of bottle.ServerAdapter')
+    if not (isinstance(adapter, type) and issubclass(adapter, ServerAdapter)):
+        raise ServerLoadError(f'{what}: {adapter!r} is no subclass of bottle.ServerAdapter')
+    if not isinstance(adapter.capabilities, Capabilities):
+        raise ServerLoadError(f'{what}: {adapter.__name__}.capabilities is no bottle.serving.Capabilities')
+    if not isinstance(adapter.backend, Backend | None):
+        raise ServerLoadError(f'{what}: {adapter.__name__}.backend is no bottle.serving.Backend')
+    return adapter
 
 
 def _not_found(name: str, installed: dict[str, list[Source]]) -> ServerNotFound:
