@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,7 +34,7 @@ class Probe:
         self.meeting = threading.Barrier(2)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        answer: Callable[[dict[str, Any]], Iterable[bytes]] = getattr(self, environ['PATH_INFO'].strip('/'))
+        answer: Callable[[dict[str, Any]], Iterable[bytes]] = getattr(self, environ['PATH_INFO'].strip('/*') or 'about')
         start_response('200 OK', [('Content-Type', 'text/plain')])
         return answer(environ)
 
@@ -164,6 +163,11 @@ def concurrency(server: RunningServer) -> str:
     return 'threads' if met else 'not threads' if declared == 'threads' else declared
 
 
+def as_dict(capabilities: Capabilities) -> dict[str, Any]:
+    """Return capabilities by name, in the order in which they are declared."""
+    return {name: getattr(capabilities, name) for name in Capabilities.__annotations__}
+
+
 def measure(name: str) -> Capabilities:
     """Return what a server can do.
 
@@ -189,4 +193,4 @@ def measure(name: str) -> Capabilities:
     if not has_ipv6():
         unavailable('this machine has no address ::1')
     measured['ipv6'] = serves(name, '::1')
-    return replace(server.adapter.capabilities, **measured)
+    return Capabilities(**{**as_dict(server.adapter.capabilities), **measured})

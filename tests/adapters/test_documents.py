@@ -1,0 +1,66 @@
+"""What the documentation says about the adapters is what they say themselves."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bottle import server_names
+from bottle.serving import Capabilities
+from tests.support.measuring import as_dict, measure
+from tests.support.snippets import snippets
+from tests.support.sources import ROOT
+
+SERVERS = [name for name in server_names if name != 'auto']
+PAGE = ROOT / 'docs' / 'servers.md'
+EXAMPLE = ROOT / 'docs' / 'writing-an-adapter.md'
+
+
+def tables(page: Path) -> Iterator[list[list[str]]]:
+    """Return the tables of a page as rows of cells."""
+    for block in re.findall(r'(?:^\|.*\|\n)+', page.read_text(encoding='utf-8'), re.MULTILINE):
+        yield [[cell.strip() for cell in line.strip('|').split('|')] for line in block.splitlines()]
+
+
+def words(cell: str) -> list[str]:
+    """Return what stands in backticks."""
+    return re.findall(r'`([^`]+)`', cell)
+
+
+def shown(value: object) -> str:
+    """Return a capability as the table shows it."""
+    return ('yes' if value else 'no') if isinstance(value, bool) else str(value)
+
+
+def test_the_table_of_capabilities_is_what_the_adapters_declare() -> None:
+    head, _, *rows = next(table for table in tables(PAGE) if 'wsgiref' in table[0][1])
+    names = [word for cell in head for word in words(cell)]
+    assert sorted(names) == SERVERS
+    table = {words(row[0])[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
+    assert list(table) == list(Capabilities.__annotations__)
+    declared = {name: as_dict(server_names[name].capabilities) for name in names}
+    assert table == {field: {name: shown(declared[name][field]) for name in names} for field in table}
+
+
+@pytest.mark.parametrize('name', [name for name in SERVERS if name != 'wsgiref'])
+def test_options_in_a_readme_are_known(name: str) -> None:
+    adapter = server_names[name]()
+    known = adapter.native_options() or ()
+    options = [
+        word
+        for head, _, *rows in tables(ROOT / 'plugins' / f'bottle-server-{name}' / 'README.md')
+        if head[0] == 'option'
+        for row in rows
+        for word in words(row[0])
+    ]
+    assert bool(options) == bool(known)
+    assert set(options) <= set(known)
+
+
+def test_the_example_of_an_adapter_keeps_its_promises(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    [example] = [one for one in snippets(EXAMPLE) if one.argument == 'bottle_server_pause.py']
+    (tmp_path / example.argument).write_text(example.text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(server_names, 'pause', 'bottle_server_pause:PauseServer')
+    assert measure('pause') == server_names['pause'].capabilities
