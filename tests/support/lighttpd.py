@@ -19,10 +19,6 @@ server.document-root = "{root}"
 server.upload-dirs = ("{folder}")
 server.errorlog = "{folder}/error.log"
 server.breakagelog = "{folder}/cgi.log"
-server.modules = ("mod_cgi")
-server.stream-response-body = 1
-cgi.assign = (".cgi" => "")
-cgi.execute-x-only = "enable"
 """
 # Hands the socket over as sd_listen_fds(3) describes: no port is guessed, and it listens before lighttpd runs.
 START = """\
@@ -44,13 +40,13 @@ class WebServer:
 
 
 @contextmanager
-def lighttpd(root: Path, folder: Path) -> Iterator[WebServer]:
-    """Serve a folder, its executable files `*.cgi` as CGI scripts; keep configuration and logs in another folder."""
+def lighttpd(root: Path, folder: Path, settings: str) -> Iterator[WebServer]:
+    """Serve a folder with these settings; keep the configuration and the logs in another folder."""
     program = require_program('lighttpd')
     with socket.create_server(('127.0.0.1', 0)) as listener:
         port = listener.getsockname()[1]
         configuration = folder / 'lighttpd.conf'
-        configuration.write_text(CONFIGURATION.format(port=port, root=root, folder=folder))
+        configuration.write_text(CONFIGURATION.format(port=port, root=root, folder=folder) + settings)
         process = subprocess.Popen(
             [sys.executable, '-c', START, str(listener.fileno()), str(program), '-D', '-f', str(configuration)],
             env=clean_environment(),

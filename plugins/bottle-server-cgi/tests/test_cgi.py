@@ -14,8 +14,10 @@ from tests.board_driver import drive_board
 from tests.support.client import connect, fetch
 from tests.support.lighttpd import WebServer, lighttpd
 from tests.support.processes import attempt
+from tests.support.snippets import snippets
 from tests.support.sources import ROOT
 
+README = Path(__file__).parent.parent / 'README.md'
 SCRIPT = f"""\
 #!{sys.executable}
 import json, os
@@ -98,15 +100,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='module')
 def web(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    """Serve the scripts."""
-    with lighttpd(folder, tmp_path_factory.mktemp('lighttpd')) as server:
+    """Serve the scripts as the README says."""
+    [settings] = [block.text for block in snippets(README) if block.language == 'lighttpd']
+    with lighttpd(folder, tmp_path_factory.mktemp('lighttpd'), settings) as server:
         yield server
-
-
-@pytest.fixture
-def url(web: WebServer) -> str:
-    """Return the URL of the script."""
-    return f'{web.url}/app.cgi'
 
 
 def get(web: WebServer, path: str, method: str = 'GET', body: object = None, **headers: str) -> tuple[int, bytes]:
