@@ -49,9 +49,10 @@ class PasteServer(ServerAdapter):
         from paste import httpserver
 
         connections, running = WaitingConnections(), InFlight()
-        handler_class = _handler_class(connections)
-        options = {**self.options, 'threadpool_options': self._pool_options()}
-        server = httpserver.serve(handler, '127.0.0.1', 0, handler=handler_class, start_loop=False, **options)
+        fewest = min(5, self.options.get('threadpool_workers', 5))  # by itself Paste asserts that there are 5
+        pool = {'spawn_if_under': fewest, **(self.options.get('threadpool_options') or {})}
+        options = {**self.options, 'threadpool_options': pool, 'handler': _handler_class(connections)}
+        server = httpserver.serve(handler, '127.0.0.1', 0, start_loop=False, **options)
         server.socket.close()  # Paste insists on binding one
 
         def queue(connection: socket.socket, address: Any) -> None:
@@ -74,11 +75,6 @@ class PasteServer(ServerAdapter):
         self._stopping = True
         if self._loop is not None:
             self._loop.stop()
-
-    def _pool_options(self) -> dict[str, Any]:
-        """Return what Paste's pool is given: by itself it takes no less than 5 threads."""
-        fewest = min(5, self.options.get('threadpool_workers', 5))
-        return {'spawn_if_under': fewest, **(self.options.get('threadpool_options') or {})}
 
     def native_options(self) -> Collection[str]:
         """Return the parameters of Paste's `serve`."""
@@ -109,8 +105,7 @@ def _handler_class(connections: WaitingConnections) -> type:
             mended = self.wsgi_environ
             mended['PATH_INFO'] = latin1_path(self.path)
             drop_ambiguous(mended, self.headers)
-            name = self.connection.getsockname()
-            if isinstance(name, tuple):
+            if isinstance(name := self.connection.getsockname(), tuple):
                 mended.update(SERVER_NAME=name[0], SERVER_PORT=str(name[1]))
             continues = self.headers.get('Expect', '').lower() == '100-continue'
             raw = httpserver.ContinueHook(self.rfile, self.wfile.write) if continues else self.rfile
