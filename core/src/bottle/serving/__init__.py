@@ -3,7 +3,7 @@
 What the author of an adapter needs is exported here; everything else is found in the module that its name says.
 """
 
-from bottle.serving.adapter import Backend, Capabilities, ServerAdapter
+from bottle.serving.adapter import AcceptingAdapter, Backend, Capabilities, ServerAdapter
 from bottle.serving.hookspecs import hookimpl
 
-__all__ = ['Backend', 'Capabilities', 'ServerAdapter', 'hookimpl']
+__all__ = ['AcceptingAdapter', 'Backend', 'Capabilities', 'ServerAdapter', 'hookimpl']

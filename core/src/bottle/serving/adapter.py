@@ -10,8 +10,9 @@ from bottle.serving.options import DEFAULT_HOST, DEFAULT_PORT, UNIX_PREFIX, near
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
+    from bottle.serving.connections import AcceptLoop
     from bottle.serving.types import WSGIApplication
 
 Concurrency: TypeAlias = Literal['sync', 'threads', 'greenlets', 'event-loop', 'processes', 'per-request']
@@ -170,3 +171,34 @@ class ServerAdapter:
     def __repr__(self) -> str:
         where = self.host if self.host.startswith(UNIX_PREFIX) else f'{self.host}:{self.port}'
         return f'<{type(self).__name__} {where}>'
+
+
+class AcceptingAdapter(ServerAdapter):
+    """Base class of adapters whose backend is handed connections: the core accepts them."""
+
+    _loop: AcceptLoop | None = None
+    _stopping = False
+
+    def accept(self, sockets: Sequence[socket.socket], handle: Callable[[socket.socket, Any], object]) -> None:
+        """Accept connections until `stop` is called, then close the sockets.
+
+        Parameters:
+            sockets: the listening sockets.
+            handle: called with each connected socket and the client's address; must not block.
+        """
+        from bottle.serving.connections import AcceptLoop
+
+        self._loop = AcceptLoop(sockets, handle)
+        if self._stopping:
+            self._loop.stop()
+        try:
+            self._loop.run()
+        finally:
+            for each in sockets:
+                each.close()
+
+    def stop(self) -> None:
+        """Accept no more."""
+        self._stopping = True
+        if self._loop is not None:
+            self._loop.stop()

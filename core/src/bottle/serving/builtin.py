@@ -6,14 +6,13 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bottle.errors import BackendMissing, ServerBlocked, ServerNotFound
-from bottle.serving.adapter import Capabilities, ServerAdapter
+from bottle.serving.adapter import AcceptingAdapter, Capabilities, ServerAdapter
 from bottle.serving.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Collection, Iterator, Sequence
 
-    from bottle.serving.connections import AcceptLoop
     from bottle.serving.registry import Registry
     from bottle.serving.types import WSGIApplication
 
@@ -21,7 +20,7 @@ PREFERENCE = ('waitress', 'gevent', 'paste')
 FALLBACK = 'wsgiref'
 
 
-class WSGIRefServer(ServerAdapter):
+class WSGIRefServer(AcceptingAdapter):
     """The standard library's server, one thread for each connection.
 
     Options: `threaded` (False serves one connection after the other), `handler_class`, `server_class` as in Bottle
@@ -40,33 +39,19 @@ class WSGIRefServer(ServerAdapter):
         graceful_drain=True,
         file_wrapper=True,
     )
-    _loop: AcceptLoop | None = None
-    _stopping = False
 
     def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
         """Accept connections and answer each in a thread, until stopped; then wait for the running threads."""
-        from bottle.serving.connections import AcceptLoop
         from bottle.serving.simple_server import RequestHandler, SimpleServer
 
         server_class = _extended(self.options.get('server_class'), SimpleServer)
         handler_class = _extended(self.options.get('handler_class'), RequestHandler)
         server = server_class(handler, handler_class, threaded=self.options.get('threaded', True), quiet=self.quiet)
-        self._loop = AcceptLoop(sockets, server.process_request)
-        if self._stopping:
-            self._loop.stop()
         try:
-            self._loop.run()
+            self.accept(sockets, server.process_request)
         finally:
-            for each in sockets:
-                each.close()
             server.connections.drain()
             server.server_close()
-
-    def stop(self) -> None:
-        """Accept no more; `serve` returns when the running requests have finished."""
-        self._stopping = True
-        if self._loop is not None:
-            self._loop.stop()
 
     def native_options(self) -> Collection[str]:
         """Return the names of the options."""

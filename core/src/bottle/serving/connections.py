@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import logging
 import os
 import selectors
 import socket
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 PAUSE_WHEN_OUT_OF_FILES = 0.25  # seconds: the queue stays ready, so that a loop without a pause would spin
-
-logger = logging.getLogger('bottle.server')
 
 
 class WaitingConnections:
@@ -126,7 +123,9 @@ class AcceptLoop:
         try:
             self._handle(connection, address)
         except Exception:
-            logger.exception('a connection could not be handled')
+            import logging
+
+            logging.getLogger('bottle.server').exception('a connection could not be handled')
             connection.close()
         return None
 

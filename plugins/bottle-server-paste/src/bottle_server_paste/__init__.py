@@ -6,8 +6,8 @@ import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
-from bottle.serving.connections import AcceptLoop, InFlight, WaitingConnections
+from bottle.serving import AcceptingAdapter, Backend, Capabilities, ServerAdapter, hookimpl
+from bottle.serving.connections import InFlight, WaitingConnections
 from bottle.serving.environ import drop_ambiguous, framing_fault, latin1_path, terminate_input
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ OURS = {'application', 'host', 'port', 'handler', 'request_queue_size', 'start_l
 DEAD = {'ssl_context', 'ssl_pem'}  # Paste's TLS needs a module that pyOpenSSL has dropped
 
 
-class PasteServer(ServerAdapter):
+class PasteServer(AcceptingAdapter):
     """Paste's HTTP server, with a drain of its own and the faults of its environ mended.
 
     Paste gives PATH_INFO in real Unicode and loses chunked bodies; stopped by itself, it kills threads that still run.
@@ -41,8 +41,6 @@ class PasteServer(ServerAdapter):
         graceful_drain=True,
         threads_option=True,
     )
-    _loop: AcceptLoop | None = None
-    _stopping = False
 
     def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
         """Accept connections and hand them to Paste's pool until stopped, then until the pool is idle."""
@@ -60,21 +58,10 @@ class PasteServer(ServerAdapter):
             task = partial(server.process_request_in_thread, connection, address or ('', 0))
             server.thread_pool.add_task(running.counted(task))
 
-        self._loop = AcceptLoop(sockets, queue)
-        if self._stopping:
-            self._loop.stop()
-        self._loop.run()
-        for each in sockets:
-            each.close()
+        self.accept(sockets, queue)
         connections.drain()
         running.wait()
         server.thread_pool.shutdown()
-
-    def stop(self) -> None:
-        """Accept no more; `serve` returns when the running requests have finished."""
-        self._stopping = True
-        if self._loop is not None:
-            self._loop.stop()
 
     def native_options(self) -> Collection[str]:
         """Return the parameters of Paste's `serve`."""
