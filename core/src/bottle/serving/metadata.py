@@ -119,7 +119,7 @@ def _sources(group: str, places: tuple[tuple[str, int], ...]) -> list[Source]:
             offered = [*_offered(text, group, _fields(each))]
             if offered:
                 found.setdefault(_normalized(offered[0].distribution), offered)
-    return sorted((one for offered in found.values() for one in offered), key=lambda one: one.name)
+    return sorted((one for offered in found.values() for one in offered), key=lambda one: (one.name, one.distribution))
 
 
 def _offered(text: str, group: str, fields: Mapping[str, list[str]]) -> Iterator[Source]:
