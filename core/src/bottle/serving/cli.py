@@ -124,7 +124,10 @@ def _load_config(config: Any, name: str) -> None:
 
     path = Path(name)
     if path.suffix == '.json':
-        config.load_dict(json.loads(path.read_text('utf-8')))
+        values = json.loads(path.read_text('utf-8'))
+        if not isinstance(values, dict):
+            raise ValueError(f'it holds a {type(values).__name__}, not an object with names and values')
+        config.load_dict(values)
         return
     path.open('rb').close()  # configparser would pass over a file that is not there
     try:

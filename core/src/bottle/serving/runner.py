@@ -20,7 +20,7 @@ from bottle.serving.registry import install_command, registry
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bottle.serving.types import WSGIApplication
 
@@ -108,10 +108,10 @@ def start(
         raise ServerOptionError(
             f'the server {_name(adapter)!r} takes no socket and so cannot be used by start(): use run()'
         )
-    application = _prepared(app, plugins, config)
+    application = _wrapped(_prepared(app, plugins, config), adapter)
     bound = _bind(adapter)
     _announce(adapter, bound)
-    return RunningServer(adapter, partial(_serve, adapter, _wrapped(application, adapter), bound))
+    return RunningServer(adapter, partial(_serve, adapter, application, bound))
 
 
 def make_adapter(server: ServerLike, host: str, port: int, *, quiet: bool, backend: Mapping[str, Any]) -> ServerAdapter:
@@ -157,12 +157,7 @@ def load_application(target: str) -> WSGIApplication:
     """
     from bottle.applications import load_app
 
-    try:
-        application: WSGIApplication = load_app(target)
-    except (Exception, SystemExit) as error:
-        raise ApplicationError(
-            f'the application {target!r} cannot be imported: {cause(error)} {_remedy(error, target)}'
-        ) from error
+    application: WSGIApplication = _imported(target, load_app, 'application')
     return application
 
 
@@ -232,12 +227,13 @@ def _chosen(quiet: bool) -> type[ServerAdapter]:
 
 
 def _instance(server: Any, host: str, port: int, backend: Mapping[str, Any]) -> ServerAdapter:
-    adapter = server(host=host, port=port, **backend) if isinstance(server, type) else server
-    if not isinstance(adapter, ServerAdapter):
-        raise ServerNotFound(
-            f'{server!r} is no server: give a name that `python -m bottle --servers` lists, or a bottle.ServerAdapter'
-        )
-    return adapter
+    if isinstance(server, type) and issubclass(server, ServerAdapter):
+        return server(host=host, port=port, **backend)
+    if isinstance(server, ServerAdapter):
+        return server
+    raise ServerNotFound(
+        f'{server!r} is no server: give a name that `python -m bottle --servers` lists, or a bottle.ServerAdapter'
+    )
 
 
 def _require_backend(adapter: type[ServerAdapter]) -> None:
@@ -246,7 +242,7 @@ def _require_backend(adapter: type[ServerAdapter]) -> None:
         return
     try:
         import_module(adapter.backend.module)
-    except ImportError as error:
+    except (Exception, SystemExit) as error:
         installed = f'{adapter.backend.distribution} {metadata.installed_version(adapter.backend.distribution)}'
         remedy = install_command(adapter, registry.sources().get(adapter.name, []))
         raise BackendMissing(
@@ -270,10 +266,19 @@ def _prepared(
     if (plugins or config) and not hasattr(application, 'install'):
         raise ServerOptionError(f'plugins and config need a Bottle application; {application!r} is another kind')
     for plugin in plugins or ():
-        application.install(load(plugin) if isinstance(plugin, str) else plugin)
+        application.install(_imported(plugin, load, 'plugin') if isinstance(plugin, str) else plugin)
     if config:
         application.config.update(config)
     return application  # type: ignore[no-any-return]  # anything callable may be a WSGI application
+
+
+def _imported(target: str, loader: Callable[[str], Any], what: str) -> Any:
+    try:
+        return loader(target)
+    except (Exception, SystemExit) as error:
+        raise ApplicationError(
+            f'the {what} {target!r} cannot be imported: {cause(error)} {_remedy(error, target)}'
+        ) from error
 
 
 def _wrapped(application: WSGIApplication, adapter: ServerAdapter, graceful_timeout: float = 30.0) -> WSGIApplication:
