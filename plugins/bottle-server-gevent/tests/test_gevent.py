@@ -139,6 +139,7 @@ def test_a_drain_ends_idle_connections_that_are_encrypted(tmp_path: Path) -> Non
     certfile, keyfile = certificate(tmp_path)
     context = ssl.create_default_context(cafile=certfile)
     with running(tmp_path, ABOUT, 'gevent', certfile=certfile, keyfile=keyfile) as server:
+        assert server.url.startswith('https://')
         plain = raw(server.url)
         with closing(context.wrap_socket(plain, server_hostname='localhost')) as connection:
             connection.sendall(b'GET /about/ HTTP/1.1\r\nHost: a\r\n\r\n')

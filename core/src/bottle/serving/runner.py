@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ServerLike: TypeAlias = 'str | type[ServerAdapter] | ServerAdapter'
 
+TLS_OPTIONS = {'certfile', 'ssl_context'}  # one of these makes a backend that can speak TLS do so
+
 
 def run(
     app: WSGIApplication | str | None = None,
@@ -311,7 +313,8 @@ def _bind(adapter: ServerAdapter) -> list[socket.socket]:
         adapter.url = f'http://{adapter.host}:{adapter.port}/'
         return []
     bound = handed_over or [socket_tools.listen(adapter.host, adapter.port)]
-    adapter.url = socket_tools.url_of(bound[0])
+    encrypted = adapter.capabilities.tls and not TLS_OPTIONS.isdisjoint(adapter.options)
+    adapter.url = socket_tools.url_of(bound[0], 'https' if encrypted else 'http')
     name = bound[0].getsockname()
     adapter.port = name[1] if isinstance(name, tuple) else 0
     return bound
