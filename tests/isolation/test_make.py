@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,9 +61,10 @@ def scripts(tmp_path: Path, fresh_copy: Path) -> Path:
     return tmp_path
 
 
-def test_without_ensurepip_virtualenv_is_used(scripts: Path) -> None:
+def test_without_ensurepip_virtualenv_is_used(scripts: Path, new_environment: Callable[[], Path]) -> None:
+    real = new_environment() / 'python'
     python = scripts / 'python-without-ensurepip'
-    python.write_text(f'#!/bin/sh\ncase "$2" in venv) mkdir -p .venv/bin; exit 1;; esac\nexec {sys.executable} "$@"\n')
+    python.write_text(f'#!/bin/sh\ncase "$2" in venv) mkdir -p .venv/bin; exit 1;; esac\nexec {real} "$@"\n')
     python.chmod(0o755)
     run(['scripts/make-venv'], scripts, {'PYTHON': str(python)})
     assert 'pip' in run([str(scripts / '.venv/bin/python'), '-m', 'pip', '--version'], scripts)
