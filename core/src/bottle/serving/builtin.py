@@ -96,7 +96,7 @@ def choose(registry: Registry) -> Choice:
     """
     if 'GATEWAY_INTERFACE' in os.environ:
         return Choice(registry.load('cgi'), 'this is a CGI request')
-    needs_socket = bool(os.environ.get('LISTEN_FDS'))
+    needs_socket = _socket_handed_over()
     for name, reason in _candidates(registry):
         try:
             adapter = registry.load(name)
@@ -109,6 +109,11 @@ def choose(registry: Registry) -> Choice:
             continue
         return Choice(adapter, f'{reason}, and takes the socket that was handed over' if needs_socket else reason)
     raise ServerNotFound(f"no server can be chosen: 'auto' found none that is ready, and {FALLBACK!r} is blocked")
+
+
+def _socket_handed_over() -> bool:
+    """Return whether sd_listen_fds(3) would find a socket for this very process."""
+    return os.environ.get('LISTEN_PID') == str(os.getpid()) and os.environ.get('LISTEN_FDS', '0') != '0'
 
 
 def _candidates(registry: Registry) -> Iterator[tuple[str, str]]:

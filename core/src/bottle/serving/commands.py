@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from bottle.errors import ServerLoadError
+from bottle.serving.plugins import broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,7 +71,5 @@ def load_command(registry: Registry, name: str) -> Command | None:
     registry.plugins.call(registry.load_command(sources), 'bottle_register_command', registry=commands)
     command = commands.get(name)
     if command is None:
-        raise ServerLoadError(
-            f'the plugin {name!r} of the distribution {sources[0]} is broken: it adds no command {name!r}'
-        )
+        raise broken(sources[0], f'it adds no command {name!r}')
     return command

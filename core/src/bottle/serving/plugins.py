@@ -35,6 +35,7 @@ class Plugins:
         self._lock = threading.RLock()
         self._manager = _Manager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
+        self._sources: dict[Any, Source] = {}
 
     def load(self, source: Source, loader: Callable[[], Any]) -> Any:
         """Return the plugin of a source, loaded and registered at the first call.
@@ -61,10 +62,17 @@ class Plugins:
             plugin: a loaded plugin.
             hook: the name of the hook.
             arguments: its arguments.
+
+        Raises:
+            ServerLoadError: the implementation raises; the cause is chained.
         """
-        return self.call_without(
-            [each for each in self._manager.get_plugins() if each is not plugin], hook, **arguments
-        )
+        others = [each for each in self._manager.get_plugins() if each is not plugin]
+        try:
+            return self.call_without(others, hook, **arguments)
+        except ServerError:  # what `auto` has found out
+            raise
+        except (Exception, SystemExit) as error:
+            raise broken(self._sources[plugin], cause(error)) from error
 
     def call_without(self, left_out: Collection[Any], hook: str, **arguments: Any) -> Any:
         """Return what the implementations of a hook return in all loaded plugins but some.
@@ -88,9 +96,8 @@ class Plugins:
         except (Exception, SystemExit) as error:
             if self._manager.has_plugin(key):
                 self._manager.unregister(name=key)
-            raise ServerLoadError(
-                f'the plugin {source.name!r} of the distribution {source} is broken: {cause(error)}'
-            ) from error
+            raise broken(source, cause(error)) from error
+        self._sources.setdefault(plugin, source)
         return plugin
 
     def _refuse_second_owner(self, plugin: Any, source: Source) -> None:
@@ -99,6 +106,16 @@ class Plugins:
             raise ServerConflict(
                 f'{owner} and {source.distribution} offer the same plugin object under two names: uninstall one of them'
             )
+
+
+def broken(source: Source, why: str) -> ServerLoadError:
+    """Return the error that says that a plugin cannot be used, and whose it is.
+
+    Parameters:
+        source: where the plugin comes from.
+        why: the cause, in one line.
+    """
+    return ServerLoadError(f'the plugin {source.name!r} of the distribution {source} is broken: {why}')
 
 
 def cause(error: BaseException) -> str:

@@ -11,14 +11,14 @@ from functools import cached_property
 from typing import Any
 
 from bottle._util import load
-from bottle.errors import BackendMissing, ServerBlocked, ServerConflict, ServerError, ServerLoadError, ServerNotFound
+from bottle.errors import BackendMissing, ServerBlocked, ServerConflict, ServerLoadError, ServerNotFound
 from bottle.serving import metadata
 from bottle.serving.adapter import Backend, Capabilities, ServerAdapter
 from bottle.serving.builtin import builtin_plugins
 from bottle.serving.hookspecs import COMMANDS, EXTENSIONS, SERVERS
 from bottle.serving.metadata import Source
 from bottle.serving.options import nearest
-from bottle.serving.plugins import Plugins, cause
+from bottle.serving.plugins import Plugins, broken, cause
 
 FIRST_PARTY = frozenset({'cgi', 'gevent', 'paste', 'waitress'})
 DISABLED_VARIABLE = 'BOTTLE_DISABLED_SERVERS'
@@ -81,10 +81,7 @@ class Registry:
             ServerLoadError: the plugin cannot be imported, or does not keep the contract.
         """
         distribution, _, short = name.rpartition(':')
-        if short in disabled():
-            raise ServerBlocked(
-                f'the server {short!r} is blocked: take it out of the environment variable {DISABLED_VARIABLE}'
-            )
+        require_allowed(short)
         sources = self.sources()
         found = [each for each in sources.get(short, ()) if not distribution or each.is_from(distribution)]
         if not found:
@@ -108,9 +105,10 @@ class Registry:
                 load(adapter) if isinstance(adapter, str) else adapter, f'what is registered as {source.name!r}'
             )
         plugin = self._load_plugin(source)
-        self._adapters[plugin] = self._adapter(
-            plugin, f'the plugin {source.name!r} of the distribution {source} is broken'
-        )
+        adapter = self.plugins.call(plugin, 'bottle_server_adapter')
+        if adapter is None:
+            raise broken(source, 'it does not implement the hook bottle_server_adapter')
+        self._adapters[plugin] = _checked(adapter, f'the plugin {source.name!r} of the distribution {source} is broken')
         return self._adapters[plugin]
 
     def require_backend(self, adapter: type[ServerAdapter]) -> None:
@@ -180,17 +178,6 @@ class Registry:
         loader = source.entry_point.load if source.entry_point is not None else lambda: self._builtin[source.name]
         return self.plugins.load(source, loader)
 
-    def _adapter(self, plugin: Any, broken: str) -> type[ServerAdapter]:
-        try:
-            adapter = self.plugins.call(plugin, 'bottle_server_adapter')
-        except ServerError:  # what `auto` has found out
-            raise
-        except (Exception, SystemExit) as error:
-            raise ServerLoadError(f'{broken}: {cause(error)}') from error
-        if adapter is None:
-            raise ServerLoadError(f'{broken}: it does not implement the hook bottle_server_adapter')
-        return _checked(adapter, broken)
-
     def _only(self, sources: list[Source]) -> Source:
         if len(sources) != 1:
             owners = ' and '.join(map(str, sources))
@@ -244,6 +231,21 @@ class ServerNames(MutableMapping[str, Any]):
 def disabled() -> list[str]:
     """Return the names that the environment variable `BOTTLE_DISABLED_SERVERS` blocks."""
     return [name.strip() for name in os.environ.get(DISABLED_VARIABLE, '').split(',') if name.strip()]
+
+
+def require_allowed(name: str) -> None:
+    """Make sure that a server is not blocked.
+
+    Parameters:
+        name: the server's name.
+
+    Raises:
+        ServerBlocked: it is.
+    """
+    if name in disabled():
+        raise ServerBlocked(
+            f'the server {name!r} is blocked: take it out of the environment variable {DISABLED_VARIABLE}'
+        )
 
 
 def install_command(adapter: type[ServerAdapter], sources: list[Source]) -> str:

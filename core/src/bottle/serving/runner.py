@@ -16,7 +16,7 @@ from bottle.serving.adapter import ServerAdapter
 from bottle.serving.lifecycle import Drain, RunningServer, one_line_errors
 from bottle.serving.options import DEFAULT_HOST, DEFAULT_PORT, ServerOptions
 from bottle.serving.plugins import cause
-from bottle.serving.registry import install_command, registry
+from bottle.serving.registry import install_command, registry, require_allowed
 
 if TYPE_CHECKING:
     import socket
@@ -222,6 +222,7 @@ def reloading_if(wanted: bool, interval: float = 1) -> contextlib.AbstractContex
 def _chosen(quiet: bool) -> type[ServerAdapter]:
     from bottle.serving.builtin import choose
 
+    require_allowed('auto')
     choice = choose(registry)
     if not quiet and choice.adapter.capabilities.concurrency != 'per-request':
         print(f'auto chose {choice.adapter.name}: {choice.reason}', file=sys.stderr)
