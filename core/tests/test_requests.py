@@ -369,7 +369,8 @@ def test_a_disk_that_fills_up_with_uploads(monkeypatch: Any, code: int) -> None:
         raise OSError(code, 'No space left on device')
 
     monkeypatch.setattr(bodies.Spool, 'write', fail)
-    one = make(MULTIPART, CONTENT_TYPE='multipart/form-data; boundary=B')
+    large = b'--B\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n' + b'x' * 200000 + b'\r\n--B--\r\n'
+    one = make(large, CONTENT_TYPE='multipart/form-data; boundary=B')
     if code == 28:
         assert status_of(lambda: one.files) == 507
     else:

@@ -87,6 +87,7 @@ if TYPE_CHECKING:
         mako_template,
         mako_view,
     )
+    from bottle.forms import MultipartError
     from bottle.serving.adapter import Capabilities, ServerAdapter
     from bottle.serving.hookspecs import hookimpl
     from bottle.serving.registry import server_names
@@ -94,7 +95,7 @@ if TYPE_CHECKING:
     from bottle.shortcuts import auth_basic, redirect, static_file
     from bottle.stpl import StplParser
     from bottle.templating import TEMPLATE_PATH, TEMPLATES, BaseTemplate, SimpleTemplate, template, view
-    from bottle.uploads import FileUpload, MultipartError
+    from bottle.uploads import FileUpload
 
     DEBUG: bool
     NORUN: bool
@@ -122,7 +123,8 @@ _LAZY = {
     'bottle.serving.registry': ('server_names',),
     'bottle.serving.runner': ('run', 'start'),
     'bottle.shortcuts': ('auth_basic', 'redirect', 'static_file'),
-    'bottle.uploads': ('FileUpload', 'MultipartError'),
+    'bottle.forms': ('MultipartError',),
+    'bottle.uploads': ('FileUpload',),
 }
 
 # The adapter classes of Bottle 0.13 by the names of their servers: their distributions may not be installed.

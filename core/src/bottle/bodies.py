@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from _typeshed import WriteableBuffer
 
@@ -249,13 +249,16 @@ def _temporary_file() -> Any:
         return _OwnFile(_OwnRaw(os.dup(file.fileno()), 'rb+'))
 
 
-def spool(source: Any, *, memory: int, max_size: int | None = None) -> Any:
+def spool(
+    source: Any, *, memory: int, max_size: int | None = None, tap: Callable[[bytes], object] | None = None
+) -> Any:
     """Read a stream to its end into a seekable buffer, which moves to a temporary file when it grows.
 
     Parameters:
         source: what is read with `read(size)`.
         memory: how many bytes may stay in memory.
         max_size: the permitted length in bytes; None for any.
+        tap: is shown each piece, too.
 
     Returns:
         A `BytesIO` or a temporary file, positioned at its beginning. Closing or forgetting it frees the disk space.
@@ -269,6 +272,8 @@ def spool(source: Any, *, memory: int, max_size: int | None = None) -> Any:
     try:
         for data in _pieces(source, max_size):
             buffer.write(data)
+            if tap is not None:
+                tap(data)
         buffer.file.seek(0)
     except BaseException:
         buffer.close()
@@ -283,3 +288,54 @@ def _pieces(source: Any, max_size: int | None) -> Iterator[bytes]:
         if max_size is not None and size > max_size:
             raise BodyTooLarge('The request body is too large.')
         yield data
+
+
+class _Window(io.RawIOBase):
+    """A part of a file, with a position of its own."""
+
+    def __init__(self, file: Any, start: int, size: int) -> None:
+        super().__init__()
+        self._file = file
+        self._start = start
+        self._size = size
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise ValueError(f'negative seek position {base + offset}')
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast('B')
+        wanted = max(0, min(len(view), self._size - self._position))
+        before = self._file.tell()
+        try:
+            self._file.seek(self._start + self._position)
+            data = self._file.read(wanted)
+        finally:
+            self._file.seek(before)
+        view[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+def window(file: Any, start: int, size: int) -> io.BufferedReader | io.BytesIO:
+    """Return a file over a part of another one. Neither minds where the other is read.
+
+    Parameters:
+        file: a seekable file; it lives as long as the window.
+        start: where the part begins, in bytes.
+        size: how long it is, in bytes.
+    """
+    if isinstance(file, io.BytesIO):
+        file.seek(start)
+        return io.BytesIO(file.read(size))
+    return io.BufferedReader(_Window(file, start, size), BUFFER_SIZE)

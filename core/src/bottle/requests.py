@@ -14,7 +14,7 @@ from bottle.httputil import from_wire, parse_auth, parse_qsl, path_shift, to_wir
 from bottle.responses import HTTPError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, KeysView
+    from collections.abc import Callable, Iterator, KeysView
     from urllib.parse import SplitResult
 
 _EXT = 'bottle.request.ext.'
@@ -313,16 +313,17 @@ class BaseRequest:
         Raises:
             HTTPError: 400 if the body is malformed, 413 if it is too large, 507 if the disk is full.
         """
-        from bottle.uploads import FormLimits, parse_multipart, parse_urlencoded
+        from bottle.forms import FormLimits, FormParser, parse_urlencoded
 
         if not self.content_type.startswith('multipart/'):
             return parse_urlencoded(self._small_body())
         limits = FormLimits(self.MEMFILE_MAX, self.FORM_PARTS_MAX, self.FORM_HEADERS_MAX, self.FORM_HEADER_SIZE_MAX)
+        parser = FormParser(self.environ['CONTENT_TYPE'], limits)
+        if 'bottle.request.body' not in self.environ:
+            self.environ['bottle.request.body'] = self._fetch_body(parser.feed)
         body = self.body
         try:
-            return parse_multipart(body, self.environ['CONTENT_TYPE'], limits)
-        except OSError as error:
-            _refuse_disk(error)
+            return parser.finish(body)
         finally:
             body.seek(0)
 
@@ -344,11 +345,14 @@ class BaseRequest:
 
     @DictProperty('environ', 'bottle.request.body', read_only=True)
     def _body(self) -> Any:
+        return self._fetch_body()
+
+    def _fetch_body(self, tap: Callable[[bytes], object] | None = None) -> Any:
         environ = self.environ
         if 'bottle.request.body_error' in environ:
             raise HTTPError(*environ['bottle.request.body_error'])
         try:
-            body = self._read_body()
+            body = self._read_body(tap)
         except HTTPError as error:
             # The stream stands somewhere in the body now: nobody may take the rest of it for a body.
             environ['bottle.request.body_error'] = (error.status_code, error.body)
@@ -358,9 +362,9 @@ class BaseRequest:
         environ['wsgi.input_terminated'] = True
         return body
 
-    def _read_body(self) -> Any:
+    def _read_body(self, tap: Callable[[bytes], object] | None) -> Any:
         try:
-            return self._buffered_body(self.content_length)
+            return self._buffered_body(self.content_length, tap)
         except BodyError as error:
             raise HTTPError(error.status, str(error), exception=error) from error
         except (ConnectionError, TimeoutError) as error:
@@ -368,7 +372,7 @@ class BaseRequest:
         except OSError as error:
             _refuse_disk(error)
 
-    def _buffered_body(self, length: int) -> Any:
+    def _buffered_body(self, length: int, tap: Callable[[bytes], object] | None) -> Any:
         """Read the body, if there is one (RFC 9112 section 6.3)."""
         stream = self.environ.get('wsgi.input')
         if self.BODY_MAX is not None and length > self.BODY_MAX:
@@ -385,7 +389,7 @@ class BaseRequest:
             source = self._chunks(stream)
         else:
             return io.BytesIO()
-        return spool(source, memory=self.MEMFILE_MAX, max_size=self.BODY_MAX)
+        return spool(source, memory=self.MEMFILE_MAX, max_size=self.BODY_MAX, tap=tap)
 
     def _chunks(self, stream: Any) -> Any:
         if self.environ['HTTP_TRANSFER_ENCODING'].strip().lower() != 'chunked':

@@ -1,4 +1,4 @@
-"""Uploaded files, and the parsing of urlencoded and multipart forms with limits."""
+"""Uploaded files, and names for them that no file system misunderstands."""
 
 from __future__ import annotations
 
@@ -7,36 +7,16 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from bottle._util import cached_property
-from bottle.bodies import Spool
-from bottle.datastructures import FormsDict, HeaderDict, forms_dict
-from bottle.httputil import parse_qsl
-from bottle.responses import HTTPError
+from bottle.datastructures import HeaderDict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-    from typing import Self
 
 # Names that are devices on Windows, with any extension: writing to them blocks, prints, or is lost.
 _DEVICES = frozenset(('CON', 'PRN', 'AUX', 'NUL', 'CONIN$', 'CONOUT$')) | {
     f'{port}{number}' for port in ('COM', 'LPT') for number in '0123456789¹²³'
 }
-# RFC 7578 section 4.6 leaves other charsets to the past; some codecs of Python are neither fast nor charsets.
-_CHARSETS = frozenset(('utf-8', 'utf8', 'us-ascii', 'ascii', 'iso-8859-1', 'latin1', 'windows-1252', 'iso-8859-15'))
-_MAX_CONTENT_TYPE = 1000
 _CHUNK = 65536
-
-
-class MultipartError(HTTPError):
-    """A form cannot be parsed.
-
-    Parameters:
-        msg: what is wrong with it.
-        status: 400, or 413 if it exceeds a limit.
-    """
-
-    def __init__(self, msg: str, status: int = 400) -> None:
-        super().__init__(status, f'MultipartError: {msg}')
 
 
 class FileUpload:
@@ -156,144 +136,3 @@ def safe_filename(name: str | bytes) -> str:
 def is_device_name(name: str) -> bool:
     """Tell whether Windows takes a file name, with any extension, for a device such as `CON`."""
     return name.partition('.')[0].rstrip().upper() in _DEVICES
-
-
-# Forms
-
-
-class FormLimits:
-    """What a form may cost.
-
-    Parameters:
-        memory: bytes that all text fields may have together, and that each file may keep in memory.
-        parts: how many parts a multipart form may have.
-        part_headers: how many header fields each part may have.
-        part_header_size: how many bytes each of these may have.
-    """
-
-    __slots__ = ('memory', 'part_header_size', 'part_headers', 'parts')
-
-    def __init__(self, memory: int, parts: int, part_headers: int, part_header_size: int) -> None:
-        self.memory = memory
-        self.parts = parts
-        self.part_headers = part_headers
-        self.part_header_size = part_header_size
-
-
-def parse_urlencoded(body: bytes) -> FormsDict:
-    """Return the fields of an `application/x-www-form-urlencoded` body (WHATWG URL section 5.1)."""
-    return forms_dict(parse_qsl(body.decode('latin-1')))
-
-
-def parse_multipart(body: Any, content_type: str, limits: FormLimits) -> FormsDict:
-    """Return the text fields and the files (FileUpload) of a `multipart/form-data` body (RFC 7578).
-
-    Parameters:
-        body: what is read with `read(size)`.
-        content_type: the `Content-Type` of the request; it names the boundary.
-        limits: what the form may cost.
-
-    Raises:
-        MultipartError: 400 if the form is malformed or cut off, 413 if it exceeds a limit.
-        OSError: a file cannot be buffered on disk.
-    """
-    library = _library()
-    forms = FormsDict()
-    try:
-        with _Collector(forms, limits) as collector:
-            for event in _events(body, _boundary(content_type), limits):
-                collector.take(event)
-    except (library.MultipartError, ValueError) as error:
-        raise MultipartError(str(error), 413 if isinstance(error, library.ParserLimitReached) else 400) from error
-    return forms
-
-
-def _library() -> Any:
-    import multipart
-
-    return multipart
-
-
-def _boundary(content_type: str) -> str:
-    if len(content_type) > _MAX_CONTENT_TYPE:
-        raise MultipartError('Content type header too long')
-    boundary: str = _library().parse_options_header(content_type)[1].get('boundary', '')
-    if not boundary:
-        raise MultipartError('Invalid content type header, missing boundary')
-    return boundary
-
-
-def _events(body: Any, boundary: str, limits: FormLimits) -> Iterator[Any]:
-    """Yield for each part its segment, its content in pieces, and None."""
-    with _library().PushMultipartParser(
-        boundary,
-        max_header_size=limits.part_header_size,
-        max_header_count=limits.part_headers,
-        max_segment_count=limits.parts,
-    ) as parser:
-        while not parser.closed and (chunk := body.read(_CHUNK)):
-            yield from parser.parse(chunk)
-
-
-class _Collector:
-    """Turns the parser's events into fields: text is kept in memory, files move to disk when they grow.
-
-    A failure closes all files, so that no disk space waits for the garbage collector.
-    """
-
-    def __init__(self, forms: FormsDict, limits: FormLimits) -> None:
-        self._forms = forms
-        self._memory = limits.memory
-        self._text_left = limits.memory
-        self._segment: Any = None
-        self._text: list[bytes] = []
-        self._file: Spool | None = None
-
-    def take(self, event: Any) -> None:
-        if event is None:
-            self._end()
-        elif isinstance(event, (bytes, bytearray)):
-            self._write(bytes(event))
-        else:
-            self._begin(event)
-
-    def _begin(self, segment: Any) -> None:
-        self._segment = segment
-        if segment.filename:
-            self._file = Spool(self._memory)
-        else:
-            self._text = []
-
-    def _write(self, data: bytes) -> None:
-        if self._file is not None:
-            self._file.write(data)
-            return
-        self._text_left -= len(data)
-        if self._text_left < 0:
-            raise MultipartError('Text fields are too large', 413)
-        self._text.append(data)
-
-    def _end(self) -> None:
-        segment = self._segment
-        value: Any
-        if self._file is not None:
-            file = self._file.file
-            file.seek(0)
-            value = FileUpload(file, segment.name, segment.filename, segment.headerlist)
-            self._file = None
-        else:
-            charset = (segment.charset or 'utf8').lower()
-            value = b''.join(self._text).decode(charset if charset in _CHARSETS else 'utf8', 'surrogateescape')
-        self._forms.append(segment.name, value)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            return
-        if self._file is not None:
-            self._file.close()
-        for _name, value in self._forms.allitems():
-            if isinstance(value, FileUpload):
-                value.file.close()
