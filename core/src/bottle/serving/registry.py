@@ -100,10 +100,7 @@ class Registry:
         """
         source = self._only(sources)
         if source.name in self._assigned:
-            adapter = self._assigned[source.name]
-            return _checked(
-                load(adapter) if isinstance(adapter, str) else adapter, f'what is registered as {source.name!r}'
-            )
+            return _assigned(source.name, self._assigned[source.name])
         plugin = self._load_plugin(source)
         adapter = self.plugins.call(plugin, 'bottle_server_adapter')
         if adapter is None:
@@ -189,7 +186,7 @@ class Registry:
             raise _not_found(name, sources)
         try:
             adapter = load(name)
-        except (ImportError, AttributeError, NameError, SyntaxError) as error:
+        except (Exception, SystemExit) as error:
             raise ServerNotFound(
                 f'there is no server {name!r}, and it is no module:Class either ({cause(error)})'
             ) from error
@@ -271,6 +268,16 @@ def choose_one(sources: list[Source]) -> str:
     return (
         f'choose with {" or ".join(f"{each.distribution}:{each.name}" for each in sources)}, or uninstall one of them'
     )
+
+
+def _assigned(name: str, adapter: Any) -> type[ServerAdapter]:
+    what = f'what is registered as {name!r}'
+    try:
+        return _checked(load(adapter) if isinstance(adapter, str) else adapter, what)
+    except ServerLoadError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ServerLoadError(f'{what} cannot be imported: {cause(error)}') from error
 
 
 def _checked(adapter: Any, what: str) -> type[ServerAdapter]:
