@@ -92,7 +92,7 @@ def test_an_underscore_in_a_header_is_no_hyphen(server: Server) -> None:
 
 
 def test_options_reach_paste_unchanged(tmp_path: Path) -> None:
-    options = {'server_version': 'Acme/1', 'threadpool_workers': 3, 'socket_timeout': 1}
+    options = {'server_version': 'Acme/1', 'threadpool_workers': 3, 'socket_timeout': 0.3}
     with running(tmp_path, ABOUT, 'paste', **options) as server:
         assert fetch(server.url, '/about/').headers['Server'].startswith('Acme/1')
         assert len([name for name in about(server)['threads'] if name.startswith('worker')]) == 3

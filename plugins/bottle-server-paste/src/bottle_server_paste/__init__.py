@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bottle.serving.types import WSGIApplication
 
 OURS = {'application', 'host', 'port', 'handler', 'request_queue_size', 'start_loop', 'use_threadpool'}
+SILENCE = 60.0  # seconds that a client may hold a thread without sending anything
 DEAD = {'ssl_context', 'ssl_pem'}  # Paste's TLS needs a module that pyOpenSSL has dropped
 
 
@@ -50,11 +51,12 @@ class PasteServer(AcceptingAdapter):
         fewest = min(5, self.options.get('threadpool_workers', 5))  # by itself Paste asserts that there are 5
         pool = {'spawn_if_under': fewest, **(self.options.get('threadpool_options') or {})}
         options = {**self.options, 'threadpool_options': pool, 'handler': _handler_class(connections)}
+        silence = options.pop('socket_timeout', None) or SILENCE  # Paste drops fractions
         server = httpserver.serve(handler, '127.0.0.1', 0, start_loop=False, **options)
         server.socket.close()  # Paste insists on binding one
 
         def queue(connection: socket.socket, address: Any) -> None:
-            connection.settimeout(server.wsgi_socket_timeout)
+            connection.settimeout(silence)
             task = partial(server.process_request_in_thread, connection, address or ('', 0))
             server.thread_pool.add_task(running.counted(task))
 
