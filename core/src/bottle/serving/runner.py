@@ -180,9 +180,8 @@ def serve_until_signalled(adapter: ServerAdapter, application: WSGIApplication, 
     if adapter.is_legacy:
         return _run_legacy(adapter, application)
     bound: list[socket.socket] = []
-    with Drain(
-        adapter.stop, partial(socket_tools.close, bound), graceful_timeout
-    ):  # before the first client can connect
+    # From here on a signal drains: clients can connect as soon as the socket is bound.
+    with Drain(adapter.stop, partial(socket_tools.close, bound), graceful_timeout):
         bound.extend(_bind(adapter))
         _announce(adapter, bound)
         _serve(adapter, application, bound)
