@@ -1,8 +1,8 @@
 """Every exception of the project that is not itself an HTTP response.
 
 The framework wing raises the first group while routes are built or templates are rendered. The serving wing raises the
-second group, all of them a `ServerError`: a start-up that failed for a reason that the person at the keyboard can mend. Its
-text is one line that names the cause and the remedy; the runner and the command line print that line alone.
+second group, all of them a `ServerError`: a start-up that failed for a reason that the person at the keyboard can mend.
+Its text is one line that names the cause and the remedy; the runner and the command line print that line alone.
 """
 
 

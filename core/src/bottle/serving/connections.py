@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import selectors
+import signal
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
@@ -75,38 +75,35 @@ class AcceptLoop:
     def __init__(self, sockets: Sequence[socket.socket], handle: Callable[[socket.socket, Any], object]) -> None:
         self._sockets = sockets
         self._handle = handle
-        self._wake_reader, self._wake_writer = os.pipe()
-        os.set_blocking(self._wake_writer, False)
+        self._stopped = False
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        self._wake_reader.setblocking(False)
+        self._wake_writer.setblocking(False)
 
     def stop(self) -> None:
         """Make `run` return. Safe in a signal handler and from any thread; does not block."""
-        with contextlib.suppress(OSError):  # a full pipe holds a wake-up already, a closed one needs none
-            os.write(self._wake_writer, b'.')
+        self._stopped = True
+        with contextlib.suppress(OSError):  # a full buffer holds a wake-up already, a closed one needs none
+            self._wake_writer.send(b'.')
 
     def run(self) -> None:
         """Accept until `stop` is called, then take what waits in the queues, so that no client is refused."""
-        with selectors.DefaultSelector() as selector:
+        with self._wake_reader, self._wake_writer, selectors.DefaultSelector() as selector:
             selector.register(self._wake_reader, selectors.EVENT_READ)
             for each in self._sockets:
                 selector.register(each, selectors.EVENT_READ)
-            try:
-                while self._accept_ready(selector):
-                    pass
+            with _woken_by_signals(self._wake_writer):
+                while not self._stopped:
+                    self._accept_ready(selector)
                 self._accept_queued()
-            finally:
-                self._wake_reader, reader = -1, self._wake_reader
-                self._wake_writer, writer = -1, self._wake_writer
-                os.close(writer)
-                os.close(reader)
 
-    def _accept_ready(self, selector: selectors.BaseSelector) -> bool:
-        """Accept once on each ready socket; return False when `stop` was called."""
+    def _accept_ready(self, selector: selectors.BaseSelector) -> None:
+        """Wait, then accept once on each ready socket."""
         for key, _ in selector.select():
-            if not isinstance(key.fileobj, socket.socket):
-                return False
-            if self._accept(key.fileobj) in OUT_OF_FILES:
-                return not self._stopped_within(selector, PAUSE_WHEN_OUT_OF_FILES)
-        return True
+            if key.fileobj is self._wake_reader:
+                self._wake_reader.recv(4096)
+            elif isinstance(key.fileobj, socket.socket) and self._accept(key.fileobj) in OUT_OF_FILES:
+                self._rest(selector)
 
     def _accept_queued(self) -> None:
         for each in self._sockets:
@@ -129,14 +126,26 @@ class AcceptLoop:
             connection.close()
         return None
 
-    def _stopped_within(self, selector: selectors.BaseSelector, seconds: float) -> bool:
-        """Wait for `stop` alone; a selector of its own would need a file."""
+    def _rest(self, selector: selectors.BaseSelector) -> None:
+        """Wait for `stop` alone for a while; a selector of its own would need a file."""
         for each in self._sockets:
             selector.unregister(each)
-        stopped = bool(selector.select(seconds))
+        selector.select(PAUSE_WHEN_OUT_OF_FILES)
         for each in self._sockets:
             selector.register(each, selectors.EVENT_READ)
-        return stopped
+
+
+@contextlib.contextmanager
+def _woken_by_signals(writer: socket.socket) -> Iterator[None]:
+    """Let a signal end the wait of the main thread, also one that comes just before the wait has begun."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(previous)
 
 
 class InFlight:
