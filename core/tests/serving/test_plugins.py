@@ -87,7 +87,7 @@ def test_hooks_are_called_alone_or_without_some() -> None:
     plugins.call(made[1], 'bottle_server_started', server=None)
     assert called == ['b']
     called.clear()
-    plugins.call_without(made[:2], 'bottle_server_started', server=None)
+    plugins.call_each(made[:2], 'bottle_server_started', server=None)
     assert called == ['c']
 
 

@@ -68,21 +68,25 @@ class Plugins:
         """
         others = [each for each in self._manager.get_plugins() if each is not plugin]
         try:
-            return self.call_without(others, hook, **arguments)
+            return self._manager.subset_hook_caller(hook, others)(**arguments)
         except ServerError:  # what `auto` has found out
             raise
         except (Exception, SystemExit) as error:
             raise broken(self._sources[plugin], cause(error)) from error
 
-    def call_without(self, left_out: Collection[Any], hook: str, **arguments: Any) -> Any:
-        """Return what the implementations of a hook return in all loaded plugins but some.
+    def call_each(self, left_out: Collection[Any], hook: str, **arguments: Any) -> None:
+        """Call the implementations of a hook in all loaded plugins but some, one after the other as they were loaded.
 
         Parameters:
             left_out: the plugins that are not called.
             hook: the name of the hook.
             arguments: its arguments.
+
+        Raises:
+            ServerLoadError: an implementation raises; its distribution is named, the cause is chained.
         """
-        return self._manager.subset_hook_caller(hook, left_out)(**arguments)
+        for plugin in [each for each in self._sources if each not in left_out]:
+            self.call(plugin, hook, **arguments)
 
     def _load_new(self, source: Source, key: str, loader: Callable[[], Any]) -> Any:
         try:

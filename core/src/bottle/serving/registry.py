@@ -133,7 +133,7 @@ class Registry:
             arguments: its arguments.
         """
         others = [plugin for plugin, loaded in self._adapters.items() if loaded is not adapter]
-        self.plugins.call_without(others, hook, **arguments)
+        self.plugins.call_each(others, hook, **arguments)
 
     def load_extensions(self) -> list[Any]:
         """Return the plugins of the group `bottle.plugins`, loaded, in the order of their names.
