@@ -89,3 +89,15 @@ def test_readme_of_the_core_program() -> None:
         'print(app().match({"REQUEST_METHOD": "GET", "PATH_INFO": "/hello/x"})[0].call(name="<x>"))'
     )
     assert run(code) == '<b>Hello &lt;x&gt;</b>!\n'
+
+
+def test_the_importing_thread_has_an_empty_request() -> None:
+    code = """
+import bottle
+bottle.response.set_cookie('a', 'b')
+try:
+    bottle.redirect('/login')
+except bottle.HTTPResponse as answer:
+    print(answer.status_code, answer.get_header('Location'), dict(answer.headerlist)['Set-Cookie'])
+"""
+    assert run(code) == '302 http://127.0.0.1/login a=b\n'

@@ -550,5 +550,6 @@ class LocalRequest(BaseRequest):
         return super().__repr__() if current.get(None) else f'<{type(self).__name__}: no request>'
 
 
-# Made without its constructor, which would bind an empty request to whoever imports this module.
-request = LocalRequest.__new__(LocalRequest)
+# Binds an empty request to the thread that imports this module, as in Bottle 0.13: there, a test or a script can call a
+# handler, or what handlers call (`redirect`, `response.set_cookie`), without a server. Other threads begin with none.
+request = LocalRequest()
