@@ -17,12 +17,14 @@ PYTHONS = nox.project.python_versions(nox.project.load_toml(ROOT / 'core' / 'pyp
 TOOLS = nox.project.load_toml(ROOT / 'pyproject.toml')
 WHEELS = ROOT / 'dist'
 REPORTS = ROOT / '.nox' / 'reports'
+# These install a lot: they run with one Python, in sessions of their own.
+ONCE = ['--ignore=tests/isolation', '--ignore=tests/ecosystem']
 
 nox.needs_version = '>=2026.4'
 nox.options.default_venv_backend = 'uv|virtualenv'
 nox.options.download_python = 'never'
 nox.options.error_on_missing_interpreters = False  # a Python that is not there is a skipped session, in CI too
-nox.options.sessions = ['lint', 'types', 'wheels', 'build', 'tests', 'isolation']
+nox.options.sessions = ['lint', 'types', 'wheels', 'build', 'tests', 'isolation', 'ecosystem']
 
 
 def reveal_pyenv_interpreters() -> None:
@@ -116,7 +118,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests on the built wheels; arguments after `--` go to pytest instead of the folders."""
     install_wheels(session, 'test')
     folders = [str(path.relative_to(ROOT)) for folder in FOLDERS if (path := ROOT / folder / 'tests').is_dir()]
-    run_pytest(session, *(session.posargs or [*folders, 'tests', '--ignore=tests/isolation']))
+    run_pytest(session, *(session.posargs or [*folders, 'tests', *ONCE]))
 
 
 @nox.session(requires=['wheels'])
@@ -124,6 +126,13 @@ def isolation(session: nox.Session) -> None:
     """Install each plugin into an empty environment and serve; follow the README; `make serve` from a fresh copy."""
     install_wheels(session, 'isolation')
     run_pytest(session, *(session.posargs or ['tests/isolation']))
+
+
+@nox.session(requires=['wheels'])
+def ecosystem(session: nox.Session) -> None:
+    """Run what others wrote for Bottle, unchanged, on our core: eel in a browser, pywebview, plugins, their tests."""
+    install_wheels(session, 'isolation')
+    run_pytest(session, *(session.posargs or ['tests/ecosystem']))
 
 
 @nox.session

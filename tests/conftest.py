@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+INSTALL_LIMIT = 120.0  # seconds
 
 
 @pytest.fixture(scope='session')
@@ -26,3 +28,13 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, '-m', 'pip', 'wheel', '--quiet', '--no-deps', '--wheel-dir', str(target), *folders]
     subprocess.run(command, check=True)
     return target
+
+
+@pytest.fixture(scope='session')
+def pip(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Return the command of pip: that of this environment, or of a new one where uv has made this one without it."""
+    if find_spec('pip'):
+        return [sys.executable, '-m', 'pip', '--disable-pip-version-check', '--quiet']
+    target = tmp_path_factory.mktemp('pip') / 'env'
+    subprocess.run([sys.executable, '-m', 'venv', str(target)], check=True, timeout=INSTALL_LIMIT)
+    return [str(target / 'bin' / 'python'), '-m', 'pip', '--disable-pip-version-check', '--quiet']

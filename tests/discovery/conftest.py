@@ -1,8 +1,6 @@
 """What the tests of discovery share: a Python with the core and nothing else, to which a test adds distributions."""
 
 import subprocess
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,16 +8,6 @@ import pytest
 from tests.support.distributions import Site
 
 INSTALL_LIMIT = 120.0  # seconds
-
-
-@pytest.fixture(scope='session')
-def pip(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Return the command of pip: that of this environment, or of a new one where uv has made this one without it."""
-    if find_spec('pip'):
-        return [sys.executable, '-m', 'pip', '--disable-pip-version-check', '--quiet']
-    target = tmp_path_factory.mktemp('pip') / 'env'
-    subprocess.run([sys.executable, '-m', 'venv', str(target)], check=True, timeout=INSTALL_LIMIT)
-    return [str(target / 'bin' / 'python'), '-m', 'pip', '--disable-pip-version-check', '--quiet']
 
 
 @pytest.fixture(scope='session')

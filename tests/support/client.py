@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -36,6 +37,17 @@ def raw(url: str) -> socket.socket:
     """Return a connected socket; close it."""
     parts = urlsplit(url)
     return socket.create_connection((parts.hostname, parts.port), timeout=TIMEOUT)
+
+
+def await_listening(url: str) -> None:
+    """Wait for a server that does not tell when it listens."""
+    deadline = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            return raw(url).close()
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline, f'nothing listens on {url}'
+            time.sleep(0.02)
 
 
 def read_all(connection: socket.socket) -> bytes:
