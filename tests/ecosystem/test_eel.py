@@ -42,7 +42,9 @@ PAGE = """\
 """
 PROGRAM = """\
 import json, sys
-import eel
+import bottle, eel
+
+bottle.run  # loads what serves: eel starts the browser first, and the browser must not be faster than the server
 
 @eel.expose
 def greet(name):
