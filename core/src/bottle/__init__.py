@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from bottle.serving.adapter import Capabilities, ServerAdapter
     from bottle.serving.hookspecs import hookimpl
     from bottle.serving.registry import server_names
+    from bottle.serving.reloader import FileCheckerThread
     from bottle.serving.runner import run, start
     from bottle.shortcuts import auth_basic, redirect, static_file
     from bottle.stpl import StplParser
@@ -116,14 +117,15 @@ _LAZY = {
         'mako_template',
         'mako_view',
     ),
+    'bottle.forms': ('MultipartError',),
     'bottle.stpl': ('StplParser',),
     'bottle.templating': ('TEMPLATES', 'TEMPLATE_PATH', 'BaseTemplate', 'SimpleTemplate', 'template', 'view'),
     'bottle.serving.adapter': ('Capabilities', 'ServerAdapter'),
     'bottle.serving.hookspecs': ('hookimpl',),
     'bottle.serving.registry': ('server_names',),
+    'bottle.serving.reloader': ('FileCheckerThread',),
     'bottle.serving.runner': ('run', 'start'),
     'bottle.shortcuts': ('auth_basic', 'redirect', 'static_file'),
-    'bottle.forms': ('MultipartError',),
     'bottle.uploads': ('FileUpload',),
 }
 
@@ -169,6 +171,7 @@ __all__ = [
     'CheetahTemplate',
     'ConfigDict',
     'DictProperty',
+    'FileCheckerThread',
     'FileUpload',
     'FormsDict',
     'HTTPError',
@@ -296,6 +299,7 @@ def _special(name: str) -> Any:
 def _adapter(name: str) -> Any:
     from bottle.errors import ServerError
     from bottle.serving.registry import server_names
+    from bottle.serving.reloader import FileCheckerThread
 
     try:
         return server_names[_ADAPTERS[name]]
