@@ -299,7 +299,6 @@ def _special(name: str) -> Any:
 def _adapter(name: str) -> Any:
     from bottle.errors import ServerError
     from bottle.serving.registry import server_names
-    from bottle.serving.reloader import FileCheckerThread
 
     try:
         return server_names[_ADAPTERS[name]]

@@ -72,8 +72,8 @@ class Watcher(threading.Thread):
 class FileCheckerThread(threading.Thread):
     """What Bottle 0.13 reloads with, for programs that bring a reloader of their own.
 
-    As a context manager it interrupts the main thread (KeyboardInterrupt, which it swallows) when the file of an imported
-    module changes, or when a lock file, which the parent touches, is gone or too old.
+    As a context manager it interrupts the main thread (KeyboardInterrupt, which it swallows) when the file of an
+    imported module changes, or when a lock file, which the parent touches, is gone or too old.
 
     Parameters:
         lockfile: the path of the lock file.
