@@ -282,10 +282,10 @@ def seconds(made: Router, path: str) -> float:
     environ = {'REQUEST_METHOD': 'GET', 'PATH_INFO': path}
     best = 1.0
     for _ in range(15):
-        begin = time.perf_counter()
+        begin = time.process_time()
         for _ in range(300):
             made.match(environ)
-        best = min(best, time.perf_counter() - begin)
+        best = min(best, time.process_time() - begin)
     return best
 
 
@@ -306,23 +306,25 @@ def test_matching_does_not_depend_on_the_number_of_routes(rule: str) -> None:
 
     few, many = (router(*(numbered(rule, number) for number in range(count))) for count in (10, 10_000))
     path = re.sub('<[^>]+>', '1', rule)
-    assert seconds(many, numbered(path, 9_999)) <= 1.5 * seconds(few, numbered(path, 9))
+    # Whatever else the machine does can spoil one measurement, hardly three.
+    ratios = (seconds(many, numbered(path, 9_999)) / seconds(few, numbered(path, 9)) for _ in range(3))
+    assert any(ratio <= 1.5 for ratio in ratios)
 
 
 def test_ten_thousand_routes_are_ready_soon() -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     app = Bottle()
     for number in range(10_000):
         app.route(f'/r{number}/<a>/<b>', callback=lambda a, b: a + b)
     app.match({'REQUEST_METHOD': 'GET', 'PATH_INFO': '/r9999/1/2'})[0].prepare()
-    assert time.perf_counter() - begin < 3  # 0.5 s on an idle machine
+    assert time.process_time() - begin < 3  # 0.5 s on an idle machine
 
 
 def test_long_paths_are_refused_quickly() -> None:
     made = router('/<a>/<b>', '/<a:int>/<p:path>/x', '/<p:path>/y')
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert refusal(made, '/1' * 50_000).status_code == 404
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 # Routes
