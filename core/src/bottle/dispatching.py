@@ -11,7 +11,7 @@ from bottle._context import RequestContext, current
 from bottle._util import load
 from bottle.casting import Stream, charset, critical_page, discard, encode, file_body, join, log
 from bottle.config import ConfigDict
-from bottle.httputil import from_wire, to_wire
+from bottle.httputil import from_wire, is_host, known_hosts, to_wire
 from bottle.responses import HTTPError, HTTPResponse, error_page, response, transfer, wire_headers
 from bottle.routing import Router
 
@@ -134,13 +134,15 @@ class Dispatcher:
     def _catches(self, error: Exception) -> bool:
         return self.catchall and not isinstance(error, MemoryError)
 
-    def _internal_error(self, error: Exception, environ: WSGIEnvironment) -> HTTPError:
+    def _internal_error(
+        self, error: Exception, environ: WSGIEnvironment, text: str = 'Internal Server Error'
+    ) -> HTTPError:
         from traceback import format_exception
 
         report = ''.join(format_exception(error))
         log(environ, report)
         environ['bottle.exc_info'] = (type(error), error, error.__traceback__)
-        return HTTPError(500, 'Internal Server Error', error, report)
+        return HTTPError(500, text, error, report)
 
     # Answering a request
 
@@ -191,6 +193,8 @@ class Dispatcher:
 
     def _answer(self, environ: WSGIEnvironment) -> Any:
         try:
+            if environ.get('HTTP_HOST') not in known_hosts:
+                _check_host(environ)
             return self._call_route(environ)
         except HTTPResponse as raised:
             return raised
@@ -220,6 +224,8 @@ class Dispatcher:
     def _call_between_hooks(self, context: RequestContext) -> Any:
         out: Any = None
         try:
+            if context.environ.get('HTTP_HOST') not in known_hosts:
+                _check_host(context.environ)
             self.trigger_hook('before_request')
             out = self._call_route(context.environ)
         except HTTPResponse as raised:
@@ -300,7 +306,7 @@ class Dispatcher:
             discard(out)
             if not self._catches(error):
                 raise
-            return self._cast(self._internal_error(error, context.environ), context)
+            return self._cast(self._internal_error(error, context.environ, 'Unhandled exception'), context)
         if isinstance(first, (str, bytes)) and first:
             return Stream(first, pieces, out, charset(context))
         discard(out)
@@ -321,3 +327,9 @@ class Dispatcher:
         headers = [('Content-Type', 'text/html; charset=UTF-8')]
         start_response('500 INTERNAL SERVER ERROR', headers, sys.exc_info())
         return [] if environ.get('REQUEST_METHOD') == 'HEAD' else [critical_page(environ, error, report)]
+
+
+def _check_host(environ: WSGIEnvironment) -> None:
+    """Refuse a request with an invalid `Host` (RFC 9112 section 3.2): handlers build links from it."""
+    if not is_host(environ['HTTP_HOST']):
+        raise HTTPError(400, 'Invalid Host')

@@ -142,6 +142,42 @@ def _wire_bytes(text: str) -> bytes:
         return text.encode('utf8', 'surrogatepass')
 
 
+# Hosts
+
+# RFC 3986 section 3.2.2, but for the comma: servers join several fields with it, which RFC 9112 section 3.2 refuses.
+_HOST = re.compile(
+    r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]{2,45})\]|(?:[\w.~!$&'()*+;=-]|%[0-9A-Fa-f]{2}){1,255})(?::(?P<port>[0-9]{0,5}))?",
+    re.ASCII,
+)
+_MAX_KNOWN_HOSTS = 500
+
+#: Hosts that have been found valid, so that the usual ones cost one look-up; bounded, because clients choose them.
+known_hosts: set[str | None] = {None, ''}
+
+
+def is_host(text: str | None) -> bool:
+    """Tell whether a `Host` field is valid (RFC 9110 section 7.2): a host, perhaps with a port. Empty or None is."""
+    if not text or text in known_hosts:
+        return True
+    match = _HOST.fullmatch(text)
+    if match is None or int(match['port'] or 0) > 65535 or not (match['ipv6'] is None or _is_ipv6(match['ipv6'])):
+        return False
+    if len(known_hosts) > _MAX_KNOWN_HOSTS:
+        known_hosts.clear()
+    known_hosts.update((text, None, ''))
+    return True
+
+
+def _is_ipv6(text: str) -> bool:
+    from ipaddress import AddressValueError, IPv6Address
+
+    try:
+        IPv6Address(text)
+    except AddressValueError:
+        return False
+    return True
+
+
 # Query strings and urlencoded forms
 
 

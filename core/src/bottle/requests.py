@@ -10,7 +10,7 @@ from bottle._util import DictProperty, json_loads
 from bottle.bodies import BodyError, BodyTooLarge, chunked_reader, length_reader, read_exactly, spool
 from bottle.cookies import parse_cookies, unsign_cookie
 from bottle.datastructures import FormsDict, WSGIHeaderDict, forms_dict
-from bottle.httputil import from_wire, parse_auth, parse_qsl, path_shift, to_wire
+from bottle.httputil import from_wire, is_host, parse_auth, parse_qsl, path_shift, to_wire
 from bottle.responses import HTTPError
 
 if TYPE_CHECKING:
@@ -144,6 +144,9 @@ class BaseRequest:
         It is built from `wsgi.url_scheme`, `HTTP_HOST` (or `SERVER_NAME` and `SERVER_PORT`), the path and the query
         string (PEP 3333, "URL Reconstruction"). `X-Forwarded-…` fields are not looked at: anybody can send them.
         Servers that trust a proxy put what it says into these keys.
+
+        Raises:
+            HTTPError: 400 if `HTTP_HOST` is not a host; an application answers such a request before any handler runs.
         """
         from urllib.parse import SplitResult, quote
 
@@ -153,6 +156,8 @@ class BaseRequest:
 
     def _host(self, scheme: str) -> str:
         host: str = self.environ.get('HTTP_HOST', '')
+        if not is_host(host):
+            raise HTTPError(400, 'Invalid Host')
         if host:
             return host
         host = self.environ.get('SERVER_NAME', '127.0.0.1')
@@ -502,10 +507,10 @@ def _is_file(value: Any) -> bool:
 
 
 def _refuse_disk(error: OSError) -> NoReturn:
-    """Answer a full disk with 507; pass on any other error."""
-    from errno import EDQUOT, ENOSPC
+    """Answer a full disk, or a file that may not grow further, with 507; pass on any other error."""
+    from errno import EDQUOT, EFBIG, ENOSPC
 
-    if error.errno in (ENOSPC, EDQUOT):
+    if error.errno in (ENOSPC, EDQUOT, EFBIG):
         raise HTTPError(507, 'No space is left for the request body', exception=error) from error
     raise error
 
