@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from types import ModuleType
 from typing import Any
 
@@ -621,3 +622,29 @@ def test_nothing_is_kept_between_requests() -> None:
     assert call(app, '/set').code == 201
     answer = call(app)
     assert (answer.code, answer.header('Set-Cookie')) == (200, None)
+
+
+def test_the_page_of_a_stream_that_fails_at_once_says_so() -> None:
+    def fail() -> Iterator[str]:
+        yield str(1 // 0)
+
+    app = Bottle()
+    app.route('/', callback=fail)
+    app.error(500, callback=lambda error: error.body)
+    assert call(app).text == 'Unhandled exception'
+
+
+@pytest.mark.parametrize('which', [0, -1])
+def test_one_route_is_reset_by_its_place(which: int) -> None:
+    app = Bottle()
+    app.route('/', callback=lambda: 'first')
+    assert call(app).text == 'first'
+    app.routes[0].callback = lambda: 'second'
+    app.reset(which)
+    assert call(app).text == 'second'
+
+
+def test_the_url_of_a_route_outside_of_a_request() -> None:
+    outside = Bottle()
+    outside.route('/a/<x:int>', callback=str, name='named')
+    assert Context().run(outside.get_url, 'named', x=5) == '/a/5'

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any, cast, overload
 
+from bottle._context import current
 from bottle._util import depr, load, makelist, settings
 from bottle.config import ResourceManager
 from bottle.dispatching import Dispatcher, Handler
 from bottle.mounting import mountpoint
 from bottle.plugins import JSONPlugin, TemplatePlugin
-from bottle.requests import request
 from bottle.routing import Route, yieldroutes
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Bottle(Dispatcher):
         return self.router.match(environ)
 
     def get_url(self, routename: str, **kargs: Any) -> str:
-        """Return the path of a named route, SCRIPT_NAME of the current request included.
+        """Return the path of a named route, SCRIPT_NAME of the current request included if there is one.
 
         Parameters:
             routename: the name of the route, or its rule.
@@ -127,7 +127,8 @@ class Bottle(Dispatcher):
         Raises:
             RouteBuildError: there is no such route, or a value is missing.
         """
-        script_name = request.environ.get('SCRIPT_NAME', '').strip('/')
+        context = current.get(None)
+        script_name = context.environ.get('SCRIPT_NAME', '').strip('/') if context else ''
         path = self.router.build(routename, **kargs).lstrip('/')
         return f'/{script_name}/{path}' if script_name else f'/{path}'
 
@@ -139,6 +140,17 @@ class Bottle(Dispatcher):
         path: str | Iterable[str] | None = None,
         method: str | Iterable[str] = 'GET',
         *,
+        callback: Handler,
+        name: str | None = None,
+        apply: Any = None,
+        skip: Any = None,
+        **config: Any,
+    ) -> Handler: ...
+    @overload
+    def route(
+        self,
+        path: str | Iterable[str] | None,
+        method: str | Iterable[str],
         callback: Handler,
         name: str | None = None,
         apply: Any = None,

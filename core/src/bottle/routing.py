@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     Table = tuple[dict[str, Any], RouteTree | None]
 
 
+def _float_text(value: Any) -> str:
+    """Return a number as the filter `float` reads it: without an exponent."""
+    text = str(float(value))
+    if 'e' not in text:
+        return text
+    from decimal import Decimal
+
+    return format(Decimal(text), 'f')
+
+
 class Router:
     """Finds the target for a method and a path.
 
@@ -49,7 +59,7 @@ class Router:
         self.filters: dict[str, Filter] = {
             're': lambda config: (config or self.default_pattern, None, None),
             'int': lambda _config: (r'-?\d+', int, lambda value: str(int(value))),
-            'float': lambda _config: (r'-?[\d.]+', float, lambda value: str(float(value))),
+            'float': lambda _config: (r'-?[\d.]+', float, _float_text),
             'path': lambda _config: ('.+?', None, None),
         }
         self._static: dict[str, dict[str, Any]] = {}

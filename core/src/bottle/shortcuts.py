@@ -6,7 +6,7 @@ import os
 from functools import wraps
 from stat import S_ISREG
 from time import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 from bottle.httputil import etag_matches, header_value, http_date, parse_date, parse_range_header
 from bottle.requests import request
@@ -14,6 +14,9 @@ from bottle.responses import HTTPError, HTTPResponse, response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+Arguments = ParamSpec('Arguments')
+Result = TypeVar('Result')
 
 _CHUNK = 65536
 _PRINTABLE = ''.join(map(chr, range(0x20, 0x7F)))
@@ -46,7 +49,7 @@ def redirect(url: str, code: int | None = None) -> NoReturn:
 
 def auth_basic(
     check: Callable[[str, str], Any], realm: str = 'private', text: str = 'Access denied'
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result | HTTPError]]:
     """Return a decorator that asks for user and password before the handler runs (RFC 7617).
 
     Parameters:
@@ -56,9 +59,9 @@ def auth_basic(
     """
     quoted = realm.replace('\\', '\\\\').replace('"', '\\"')
 
-    def decorator(func: Callable[..., Any]) -> Callable[..., Any]:
+    def decorator(func: Callable[Arguments, Result]) -> Callable[Arguments, Result | HTTPError]:
         @wraps(func)
-        def wrapper(*a: Any, **ka: Any) -> Any:
+        def wrapper(*a: Arguments.args, **ka: Arguments.kwargs) -> Result | HTTPError:
             user, password = request.auth or (None, None)
             if user is None or not check(user, password or ''):
                 return HTTPError(401, text, WWW_Authenticate=f'Basic realm="{quoted}"')
@@ -107,7 +110,6 @@ def static_file(
         fields['ETag'] = tag
     fields['Last-Modified'] = http_date(info.st_mtime)
     fields['Date'] = http_date(time())
-    fields['Accept-Ranges'] = 'bytes'
     try:
         answer = _answer(file, info, fields)
     except BaseException:
@@ -219,6 +221,7 @@ def _answer(file: Any, info: os.stat_result, fields: dict[str, Any]) -> HTTPResp
     size = info.st_size
     if _is_unchanged(environ, int(info.st_mtime), fields.get('ETag', '')):
         return HTTPResponse(status=304, headers=fields)
+    fields['Accept-Ranges'] = 'bytes'
     is_head = request.method == 'HEAD'
     wanted = None if is_head else _wanted_range(environ, size, fields)
     if wanted == (0, 0):
