@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.bottles import install_old
+
 ROOT = Path(__file__).parent.parent
 INSTALL_LIMIT = 120.0  # seconds
 
@@ -38,3 +40,11 @@ def pip(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     target = tmp_path_factory.mktemp('pip') / 'env'
     subprocess.run([sys.executable, '-m', 'venv', str(target)], check=True, timeout=INSTALL_LIMIT)
     return [str(target / 'bin' / 'python'), '-m', 'pip', '--disable-pip-version-check', '--quiet']
+
+
+@pytest.fixture(scope='session')
+def old_bottle(tmp_path_factory: pytest.TempPathFactory, pip: list[str]) -> Path:
+    """Return a folder with the module `bottle` of 0.13.4, to compare with."""
+    folder = tmp_path_factory.mktemp('bottle-0.13')
+    install_old(folder, pip)
+    return folder
