@@ -24,7 +24,7 @@ nox.needs_version = '>=2026.4'
 nox.options.default_venv_backend = 'uv|virtualenv'
 nox.options.download_python = 'never'
 nox.options.error_on_missing_interpreters = False  # a Python that is not there is a skipped session, in CI too
-nox.options.sessions = ['lint', 'types', 'wheels', 'build', 'tests', 'isolation', 'ecosystem']
+nox.options.sessions = ['lint', 'types', 'wheels', 'build', 'tests', 'coverage', 'isolation', 'ecosystem']
 
 
 def reveal_pyenv_interpreters() -> None:
@@ -133,6 +133,17 @@ def ecosystem(session: nox.Session) -> None:
     """Run what others wrote for Bottle, unchanged, on our core: eel in a browser, pywebview, plugins, their tests."""
     install_wheels(session, 'isolation')
     run_pytest(session, *(session.posargs or ['tests/ecosystem']))
+
+
+@nox.session(requires=['wheels'])
+def coverage(session: nox.Session) -> None:
+    """Measure which branches of the framework wing its tests take; less than 95% is a failure."""
+    install_wheels(session, 'coverage')
+    environment = {'COVERAGE_FILE': str(REPORTS.parent / 'coverage.data')}
+    unmeasured = 'not ten_thousand_routes and not number_of_routes and not linear_time'  # they measure time themselves
+    tests = ['core/tests', '--ignore=core/tests/serving', '-k', unmeasured, '--timeout=180', *session.posargs]
+    session.run('coverage', 'run', '-m', 'pytest', '-q', *tests, env=environment)
+    session.run('coverage', 'report', '--skip-covered', env=environment)
 
 
 @nox.session
