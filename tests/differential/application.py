@@ -18,6 +18,10 @@ from bottle import HTTPError, HTTPResponse, abort, auth_basic, redirect, request
 from tests.support.wsgi import make_environ, send
 
 SECRET = 'a secret of both'
+# 0.13 takes its phrases from the standard library, which renamed these in Python 3.13; ours do not change.
+PHRASES = {413: 'Request Entity Too Large', 414: 'Request-URI Too Long', 422: 'Unprocessable Entity'}
+PHRASES[416] = 'Requested Range Not Satisfiable'
+getattr(bottle, '_HTTP_STATUS_LINES', {}).update({code: f'{code} {phrase}' for code, phrase in PHRASES.items()})
 EPOCH = 1_000_000_000  # the time of change of every static file: 2001-09-09 01:46:40
 
 app = bottle.Bottle()

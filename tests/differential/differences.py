@@ -116,6 +116,12 @@ DIFFERENCES = [
         lambda request, old, new: not is_utf8(request.path),
     ),
     Difference(
+        'line end at the end of a path',
+        'must be matched by a wildcard as every other character; 0.13 drops it from the value',
+        Request(path='/about/a\n'),
+        lambda request, old, new: request.path.endswith('\n') and new.status.startswith('404'),
+    ),
+    Difference(
         'text that is got by item',
         'is UTF-8 with surrogateescape, as in 0.14; in 0.13 only attributes and getunicode give UTF-8',
         Request(path='/item', query='x=%C3%BC'),
@@ -186,10 +192,12 @@ DIFFERENCES = [
         ),
     ),
     Difference(
-        'no length with 1xx',
-        'RFC 9110, 8.6: such a response has no Content-Length',
+        'no content with 1xx',
+        'RFC 9110, 15.2 and 8.6: such a response has neither content nor Content-Length',
         Request(path='/status/100'),
-        lambda request, old, new: new.status[0] == '1' and same_but('Content-Length')(request, old, new),
+        lambda request, old, new: (
+            new.status[0] == '1' and not new.body and same_but('Content-Length')(request, old._replace(body=''), new)
+        ),
     ),
     Difference(
         'last page under HEAD',
