@@ -331,5 +331,5 @@ class Dispatcher:
 
 def _check_host(environ: WSGIEnvironment) -> None:
     """Refuse a request with an invalid `Host` (RFC 9112 section 3.2): handlers build links from it."""
-    if not is_host(environ['HTTP_HOST']):
+    if not is_host(environ.get('HTTP_HOST')):
         raise HTTPError(400, 'Invalid Host')
