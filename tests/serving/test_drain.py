@@ -8,7 +8,7 @@ from http.client import HTTPException
 
 import pytest
 
-from tests.support.client import connect, fetch, raw
+from tests.support.client import connect, fetch, interrupted, raw
 from tests.support.processes import Server
 
 
@@ -24,14 +24,7 @@ def test_a_running_request_is_finished(own: Server, number: signal.Signals) -> N
 
 
 def test_no_request_that_was_sent_is_lost(own: Server) -> None:
-    connections = [connect(own.url) for _ in range(20)]
-    for connection in connections:
-        connection.request('GET', '/hold?seconds=0.2')
-    own.process.terminate()
-    answers = [connection.getresponse().read() for connection in connections]
-    for connection in connections:
-        connection.close()
-    assert answers == [b'held'] * 20
+    assert interrupted(own.url, '/hold?seconds=0.2', 20, own.process.terminate) == [b'held'] * 20
     assert own.process.wait(10) == 0
 
 

@@ -3,6 +3,7 @@
 import http.client
 import socket
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -31,6 +32,19 @@ def fetch(url: str, path: str, method: str = 'GET', body: object = None, **heade
         connection.request(method, path, body=body, headers=headers, encode_chunked=hasattr(body, '__next__'))  # type: ignore[arg-type]  # bytes, None or an iterator
         response = connection.getresponse()
         return Answer(response.status, response.headers, response.read())
+
+
+def interrupted(url: str, path: str, count: int, interrupt: Callable[[], object]) -> list[bytes]:
+    """Send requests on a connection each, do something when all are sent, and return the bodies of the answers."""
+    connections = [connect(url) for _ in range(count)]
+    try:
+        for connection in connections:
+            connection.request('GET', path)
+        interrupt()
+        return [connection.getresponse().read() for connection in connections]
+    finally:
+        for connection in connections:
+            connection.close()
 
 
 def raw(url: str) -> socket.socket:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bottle_server_paste import PasteServer
-from tests.support.client import connect, fetch, raw, read_all
+from tests.support.client import fetch, interrupted, raw, read_all
 from tests.support.processes import Server
 from tests.support.programs import ABOUT, about, refusal, running
 
@@ -115,12 +115,5 @@ def test_options_are_refused(tmp_path: Path, options: dict[str, Any], reason: st
 
 def test_a_queue_that_is_longer_than_its_threads_is_answered_before_the_end(tmp_path: Path) -> None:
     with running(tmp_path, SLOW, 'paste', threadpool_workers=2) as server:
-        connections = [connect(server.url) for _ in range(30)]
-        for connection in connections:
-            connection.request('GET', '/slow')
-        server.process.terminate()
-        answers = [connection.getresponse().read() for connection in connections]
-        for connection in connections:
-            connection.close()
-        assert answers == [b'done'] * 30
+        assert interrupted(server.url, '/slow', 30, server.process.terminate) == [b'done'] * 30
         assert server.process.wait(10) == 0

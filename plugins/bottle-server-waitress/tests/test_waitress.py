@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bottle_server_waitress import WaitressServer
-from tests.support.client import connect, fetch
+from tests.support.client import connect, fetch, interrupted
 from tests.support.programs import ABOUT, about, refusal, running
 
 SLOW = """\
@@ -59,14 +59,7 @@ def test_options_are_refused(tmp_path: Path, options: dict[str, Any], reason: st
 
 def test_a_queue_that_is_longer_than_its_threads_is_answered_before_the_end(tmp_path: Path) -> None:
     with running(tmp_path, SLOW, 'waitress', threads=2) as server:
-        connections = [connect(server.url) for _ in range(30)]
-        for connection in connections:
-            connection.request('GET', '/slow')
-        server.process.terminate()
-        answers = [connection.getresponse().read() for connection in connections]
-        for connection in connections:
-            connection.close()
-        assert answers == [b'done'] * 30
+        assert interrupted(server.url, '/slow', 30, server.process.terminate) == [b'done'] * 30
         assert server.process.wait(10) == 0
 
 
