@@ -305,9 +305,15 @@ def test_content_length(length: Any, expected: Any) -> None:
     assert make().content_length == -1
 
 
-class Leaving(io.BytesIO):
+class Failing(io.BytesIO):
+    """A stream as servers give it: it raises when the client is gone or when the chunks make no sense."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
     def read(self, size: Any = -1) -> Any:
-        raise ConnectionResetError('the client left')
+        raise self.error
 
 
 @pytest.mark.parametrize(
@@ -317,7 +323,11 @@ class Leaving(io.BytesIO):
         ({'CONTENT_LENGTH': '9' * 19, 'wsgi.input': io.BytesIO(b'abc')}, 413),
         ({'HTTP_TRANSFER_ENCODING': 'chunked', 'wsgi.input': io.BytesIO(b'0x3\r\nabc\r\n0\r\n\r\n')}, 400),
         ({'HTTP_TRANSFER_ENCODING': 'gzip, chunked', 'wsgi.input': io.BytesIO(b'0\r\n\r\n')}, 501),
-        ({'CONTENT_LENGTH': '4', 'wsgi.input': Leaving()}, 400),
+        ({'CONTENT_LENGTH': '4', 'wsgi.input': Failing(ConnectionResetError('the client left'))}, 400),
+        ({'CONTENT_LENGTH': '999999', 'wsgi.input': Failing(TimeoutError('the client is silent'))}, 400),
+        ({'wsgi.input_terminated': True, 'wsgi.input': Failing(OSError('bad chunk'))}, 400),
+        ({'wsgi.input_terminated': True, 'wsgi.input': Failing(ValueError('bad chunk'))}, 400),
+        ({'HTTP_TRANSFER_ENCODING': 'chunked', 'wsgi.input': Failing(EOFError())}, 400),
     ],
 )
 def test_a_bad_body_stays_bad(environ: Any, status: Any) -> None:

@@ -2,9 +2,10 @@
 
 import json
 import os
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from urllib.parse import quote
 
 import pytest
@@ -93,3 +94,26 @@ def test_a_request_with_two_framings_is_refused(shared: Server) -> None:
             b'Connection: close\r\n\r\n0\r\n\r\nGET'
         )
         assert read_all(connection).split(b' ', 2)[1] in (b'400', b'200')
+
+
+MALFORMED = {
+    'nonsense': b'\x00\x01\x02\r\n\r\n',
+    'size in Python': b'POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n',
+    'chunk without an end': b'POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX0\r\n\r\n',
+    'body that is too short': b'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\nhello',
+    'length that is no number': b'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5_0\r\n\r\nhello',
+    'target that is no URL': b'GET http://[::1 HTTP/1.1\r\nHost: a\r\n\r\n',
+    'host that is none': b'GET /path/a HTTP/1.1\r\nHost: <a>\r\n\r\n',
+    'header that is too long': b'GET /path/a HTTP/1.1\r\nHost: a\r\nX: ' + b'x' * 300_000 + b'\r\n\r\n',
+}
+
+
+@pytest.mark.parametrize('request_bytes', MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_request_is_refused_and_harms_nobody(shared: Server, request_bytes: bytes) -> None:
+    with closing(raw(shared.url)) as connection, suppress(ConnectionError):
+        connection.sendall(request_bytes)
+        connection.shutdown(socket.SHUT_WR)
+        answer = read_all(connection)
+        assert not answer.startswith((b'HTTP/1.1 2', b'HTTP/1.0 2', b'HTTP/1.1 5', b'HTTP/1.0 5'))
+    assert fetch(shared.url, '/path/well').body == b'well'
+    assert not [line for line in shared.output if 'Traceback' in line]

@@ -181,6 +181,45 @@ def length_reader(stream: Any, length: int) -> io.BufferedReader:
     return io.BufferedReader(_LengthReader(stream, length), BUFFER_SIZE)
 
 
+class Guarded:
+    """A stream whose failures are those of the client: it left, fell silent, or sent what the server cannot decode.
+
+    Servers raise `OSError`, `ValueError` or `EOFError` then; a disk that is full is another matter.
+
+    Parameters:
+        stream: `wsgi.input`.
+    """
+
+    __slots__ = ('_stream',)
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        """Return at most so many bytes.
+
+        Raises:
+            BodyError: they cannot be had.
+        """
+        return self._take(self._stream.read, size)
+
+    def readline(self, size: int) -> bytes:
+        """Return a line, or the beginning of one that is longer than `size`.
+
+        Raises:
+            BodyError: it cannot be had.
+        """
+        return self._take(self._stream.readline, size)
+
+    def _take(self, read: Callable[[int], bytes], size: int) -> bytes:
+        try:
+            return read(size)
+        except BodyError:
+            raise
+        except (OSError, ValueError, EOFError) as error:
+            raise BodyError('The request body is malformed, or the client left before it was complete.') from error
+
+
 def read_exactly(stream: Any, length: int) -> bytes:
     """Return a short body of declared length; see `length_reader` for long ones.
 

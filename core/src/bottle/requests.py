@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from bottle._context import RequestContext, active_context, current
 from bottle._util import DictProperty, json_loads
-from bottle.bodies import BodyError, BodyTooLarge, chunked_reader, length_reader, read_exactly, spool
+from bottle.bodies import BodyError, BodyTooLarge, Guarded, chunked_reader, length_reader, read_exactly, spool
 from bottle.cookies import parse_cookies, unsign_cookie
 from bottle.datastructures import FormsDict, WSGIHeaderDict, forms_dict
 from bottle.httputil import from_wire, is_host, parse_auth, parse_qsl, path_shift, to_wire
@@ -372,20 +372,19 @@ class BaseRequest:
             return self._buffered_body(self.content_length, tap)
         except BodyError as error:
             raise HTTPError(error.status, str(error), exception=error) from error
-        except (ConnectionError, TimeoutError) as error:
-            raise HTTPError(400, 'The client left before the request was complete', exception=error) from error
         except OSError as error:
             _refuse_disk(error)
 
     def _buffered_body(self, length: int, tap: Callable[[bytes], object] | None) -> Any:
         """Read the body, if there is one (RFC 9112 section 6.3)."""
-        stream = self.environ.get('wsgi.input')
+        raw = self.environ.get('wsgi.input')
         if self.BODY_MAX is not None and length > self.BODY_MAX:
             raise BodyTooLarge('Request entity too large')
-        if stream is None or length == 0:
+        if raw is None or length == 0:
             return io.BytesIO()
+        stream = Guarded(raw)
         if self.environ.get('wsgi.input_terminated') and (length < 0 or self.chunked):
-            source = stream
+            source: Any = stream
         elif length > self.MEMFILE_MAX:
             source = length_reader(stream, length)
         elif length > 0:

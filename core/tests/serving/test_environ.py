@@ -39,6 +39,8 @@ def test_framing(coding: str | None, lengths: list[str], fault: str) -> None:
         ('//a//b', '//a//b'),
         ('/a/../b', '/a/../b'),
         ('http://host/a/b?c', '/a/b'),
+        ('http://host', '/'),
+        ('http://[::1/a', '/a'),
         ('*', '*'),
     ],
 )

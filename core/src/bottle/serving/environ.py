@@ -66,9 +66,9 @@ def latin1_path(target: str) -> str:
     Parameters:
         target: the request target as it stands on the request line (RFC 9112, section 3.2).
     """
-    from urllib.parse import unquote, urlsplit
+    from urllib.parse import unquote
 
     path = target.partition('?')[0]
-    if not path.startswith('/'):
-        path = urlsplit(path).path  # the absolute form; the asterisk form stays as it is
+    if not path.startswith('/') and '://' in path:  # the absolute form; the asterisk form stays as it is
+        path = '/' + path.partition('://')[2].partition('/')[2]
     return unquote(path, 'latin-1')
