@@ -56,6 +56,7 @@ def test_redirect(url: Any, expected: Any) -> None:
         ('HTTP/1.0', None, 302),
         ('HTTP/1.1', None, 303),
         ('HTTP/2', None, 303),
+        ('HTTP/1.1', 0, 303),
         ('HTTP/1.1', 301, 301),
         ('HTTP/1.0', 307, 307),
     ],

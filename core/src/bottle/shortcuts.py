@@ -36,7 +36,7 @@ def redirect(url: str, code: int | None = None) -> NoReturn:
     """
     from urllib.parse import quote, urljoin
 
-    if code is None:
+    if not code:
         code = 302 if request.get('SERVER_PROTOCOL', 'HTTP/1.0') == 'HTTP/1.0' else 303
     answer = response.copy(cls=HTTPResponse)
     answer.status = code
