@@ -122,6 +122,14 @@ def test_links_must_stay_inside(root: Any) -> None:
     assert get('a.txt', root.parent / 'other-way')[1] == CONTENT
 
 
+def test_links_may_lead_out_when_told_so(root: Any) -> None:
+    (root / 'out').symlink_to(root.parent / 'root-secret')
+    (root / 'out-folder').symlink_to(root.parent)
+    assert get('out', root, follow_links=True)[0].status_code == 200
+    assert get('out-folder/root-secret', root, follow_links=True)[0].status_code == 200
+    assert get('../root-secret', root, follow_links=True)[0].status_code == 403
+
+
 def test_special_files_do_not_block(root: Any) -> None:
     os.mkfifo(root / 'pipe')
     assert get('pipe', root)[0].status_code == 404

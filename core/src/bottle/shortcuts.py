@@ -83,6 +83,8 @@ def static_file(
     charset: str | None = 'UTF-8',
     etag: str | bool | None = None,
     headers: Mapping[str, Any] | None = None,
+    *,
+    follow_links: bool = False,
 ) -> HTTPResponse:
     """Return a response with a file, or an HTTPError: 403 or 404 if it cannot be had, 416 for an impossible range.
 
@@ -90,15 +92,16 @@ def static_file(
 
     Parameters:
         filename: the path below `root`.
-        root: the folder that the file must be in. Symbolic links must not lead out of it.
+        root: the folder that the file must be in. Symbolic links must not lead out of it, see `follow_links`.
         mimetype: the `Content-Type`; True guesses it from the name, False or None sets none.
         download: True lets browsers save the file instead of showing it, a string under this name.
         charset: added to `Content-Type` for text; None adds none.
         etag: the entity tag; None makes one from size and time of change, False sends none.
         headers: further header fields.
+        follow_links: whether symbolic links may lead out of the folder.
     """
     try:
-        path = resolve_below(filename, os.fspath(root))
+        path = resolve_below(filename, os.fspath(root), follow_links=follow_links)
         file, info = _open_regular(path)
     except HTTPError as error:
         return error
@@ -120,13 +123,14 @@ def static_file(
     return answer
 
 
-def resolve_below(filename: str, root: str, flavour: Any = os.path) -> str:
+def resolve_below(filename: str, root: str, flavour: Any = os.path, *, follow_links: bool = False) -> str:
     """Return the real path of a file below a folder.
 
     Parameters:
         filename: the path below the folder as a client gave it. Slashes and backslashes at its ends are dropped.
         root: the folder.
         flavour: the module with the rules of the file system; `ntpath` shows on any system what Windows would do.
+        follow_links: whether symbolic links may lead out of the folder; the path itself never may.
 
     Raises:
         HTTPError: 403 if the path leads out of the folder, 404 if no file can have such a name.
@@ -141,7 +145,8 @@ def resolve_below(filename: str, root: str, flavour: Any = os.path) -> str:
     except (ValueError, OSError):
         # Not encodable in the file system, or a loop of links.
         raise HTTPError(404, 'File does not exist.') from None
-    if not (path.startswith(_with_slash(base, flavour.sep)) and real.startswith(_with_slash(real_base, flavour.sep))):
+    is_inside = follow_links or real.startswith(_with_slash(real_base, flavour.sep))
+    if not (is_inside and path.startswith(_with_slash(base, flavour.sep))):
         raise HTTPError(403, 'Access denied.')
     return str(real)
 
