@@ -107,6 +107,8 @@ def test_options_reach_paste_unchanged(tmp_path: Path) -> None:
         ({'use_threadpool': False}, "has no option 'use_threadpool'"),
         ({'ssl_pem': '*'}, "has no option 'ssl_pem'"),
         ({'threadpool_worker': 3}, "Did you mean 'threadpool_workers'"),
+        ({'threadpool_workers': 0}, 'at least one thread: threadpool_workers is 0'),
+        ({'threadpool_workers': '8'}, "at least one thread: threadpool_workers is '8'"),
     ],
 )
 def test_options_are_refused(tmp_path: Path, options: dict[str, Any], reason: str) -> None:

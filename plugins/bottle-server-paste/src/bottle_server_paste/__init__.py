@@ -6,6 +6,7 @@ import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from bottle.errors import ServerOptionError
 from bottle.serving import AcceptingAdapter, Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.connections import InFlight, WaitingConnections
 from bottle.serving.environ import drop_ambiguous, framing_fault, latin1_path, terminate_input
@@ -70,6 +71,13 @@ class PasteServer(AcceptingAdapter):
         from paste import httpserver
 
         return [name for name in inspect.signature(httpserver.serve).parameters if name not in OURS | DEAD]
+
+    def check_options(self) -> None:
+        """Refuse unknown options, and a pool without threads, on which Paste fails when it listens already."""
+        super().check_options()
+        workers = self.options.get('threadpool_workers', 10)
+        if not (isinstance(workers, int) and workers > 0):
+            raise ServerOptionError(f'paste needs at least one thread: threadpool_workers is {workers!r}')
 
 
 def _handler_class(connections: WaitingConnections) -> type:
