@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import bottle
 from bottle import Bottle, HTTPError, HTTPResponse, RouteBuildError, _util, abort, redirect, request, response
+from tests.support.requirements import require_module
 from tests.support.wsgi import Answer, call, make_environ, send
 
 HTML = 'text/html; charset=UTF-8'
@@ -388,7 +389,7 @@ def test_threads_do_not_mix_their_requests() -> None:
 
 
 def test_greenlets_do_not_mix_their_requests_without_monkey_patching() -> None:
-    gevent = pytest.importorskip('gevent')
+    gevent = require_module('gevent')
     app = slow_echo(lambda: gevent.sleep(0))
     jobs = {name: gevent.spawn(send, app, make_environ(f'/{name}')) for name in 'abcdefgh'}
     gevent.joinall(list(jobs.values()), raise_error=True)

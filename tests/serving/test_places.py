@@ -16,14 +16,13 @@ from bottle.serving.sockets import listen, url_of
 from tests.serving.conftest import HERE, command
 from tests.support.client import TIMEOUT, fetch, read_all
 from tests.support.processes import clean_environment, serving
-from tests.support.requirements import unavailable
+from tests.support.requirements import require_ipv6
 
 REQUEST = b'GET /path/unix HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
 
 
 def test_ipv6(server_name: str) -> None:
-    if not Path('/proc/net/if_inet6').exists():
-        unavailable('this machine has no IPv6')
+    require_ipv6()
     with serving(command(server_name, '[::1]:0'), HERE) as server:
         assert re.fullmatch(r'http://\[::1\]:[1-9]\d*/', server.url)
         assert fetch(server.url, '/path/six').body == b'six'

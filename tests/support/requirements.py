@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import socket
+from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -29,3 +31,20 @@ def require_program(name: str) -> Path:
     if found is None:
         unavailable(f'{name} is not installed; scripts/install-system-packages installs it')
     return Path(found)
+
+
+def require_module(name: str) -> Any:
+    """Return a module, or end the test with the reason that it is not installed."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        unavailable(f'{name} cannot be imported: {error}')
+
+
+def require_ipv6() -> None:
+    """End the test with the reason if this machine has no IPv6."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(('::1', 0))
+    except OSError as error:
+        unavailable(f'this machine has no IPv6: {error}')

@@ -14,8 +14,7 @@ import pytest
 
 from bottle.errors import BindError
 from bottle.serving import sockets
-
-has_ipv6 = socket.has_ipv6 and Path('/proc/net/if_inet6').exists()
+from tests.support.requirements import require_ipv6
 
 
 @pytest.fixture
@@ -39,8 +38,8 @@ def test_a_listener_neither_blocks_nor_is_inherited() -> None:
         assert not listener.get_inheritable()
 
 
-@pytest.mark.skipif(not has_ipv6, reason='this machine has no IPv6')
 def test_ipv6_is_shown_in_brackets() -> None:
+    require_ipv6()
     with closing(sockets.listen('::1', 0)) as listener:
         assert sockets.url_of(listener) == f'http://[::1]:{listener.getsockname()[1]}/'
 
@@ -126,6 +125,7 @@ import os, sys
 os.dup2(int(sys.argv[1]), 3)
 os.environ['LISTEN_PID'] = str(os.getpid())
 from bottle.serving import sockets
+from tests.support.requirements import require_ipv6
 found = sockets.inherited()
 print([sockets.url_of(each) for each in found], [name for name in os.environ if name.startswith('LISTEN_')])
 """

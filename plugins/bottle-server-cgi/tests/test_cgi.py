@@ -245,3 +245,4 @@ def test_the_example_application(web: WebServer, folder: Path, tmp_path: Path) -
         board / 'board.cgi', f'#!{sys.executable}\nimport os\n{database}\nimport app\napp.app.run(server="cgi")\n'
     )
     drive_board(f'{web.url}/board/board.cgi')
+    assert (tmp_path / 'board.sqlite3').stat().st_size > 0
