@@ -8,7 +8,7 @@ from json import loads as json_lds
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable, Iterable, MutableMapping
     from typing import Self
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     'lazy_attribute',
     'load',
     'makelist',
+    'nearest',
     'settings',
     'tob',
     'touni',
@@ -243,3 +244,16 @@ class lazy_attribute(Generic[T]):
         value = self.getter(cls)
         setattr(cls, self.getter.__name__, value)
         return value
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return a hint such as ` Did you mean 'gevent'?`, or an empty string when nothing is near.
+
+    Parameters:
+        word: what was typed.
+        known: what could have been meant.
+    """
+    from difflib import get_close_matches
+
+    matches = get_close_matches(word, list(known), n=2, cutoff=0.6)
+    return f' Did you mean {" or ".join(map(repr, matches))}?' if matches else ''

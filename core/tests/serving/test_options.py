@@ -2,8 +2,9 @@
 
 import pytest
 
+from bottle._util import nearest
 from bottle.errors import ServerOptionError
-from bottle.serving.options import nearest, parse_bind, parse_port
+from bottle.serving.addresses import parse_bind, parse_port
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+from bottle._util import nearest
 from bottle.errors import ServerOptionError
-from bottle.serving.options import DEFAULT_HOST, DEFAULT_PORT, UNIX_PREFIX, nearest, parse_port
+from bottle.serving.addresses import DEFAULT_HOST, DEFAULT_PORT, UNIX_PREFIX, parse_port
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from bottle.serving.connections import AcceptLoop
     from bottle.serving.types import WSGIApplication
@@ -83,7 +84,12 @@ class ServerAdapter:
         backend: the server software behind it; None when it needs nothing but Python.
         capabilities: what it can do.
         native_call: what `serve` calls, for `explain`.
+        native_names: the backend's own names of portable options that it takes, such as `{'threads': 'num_threads'}`;
+            under `ssl_context` the name of the option that takes an `ssl.SSLContext`. Their values are handed to it
+            under these names.
         quiet: whether the adapter and its backend should print nothing.
+        logs_requests: whether the backend may log requests as it does by itself; False when the core logs them.
+        shares_sockets: whether other processes accept on the same sockets.
         url: the real URL, once the runner has bound its sockets.
     """
 
@@ -91,7 +97,10 @@ class ServerAdapter:
     backend: ClassVar[Backend | None] = None
     capabilities: ClassVar[Capabilities] = Capabilities(concurrency='sync')
     native_call: ClassVar[str] = ''
+    native_names: ClassVar[Mapping[str, str]] = {}
     quiet: bool = False
+    logs_requests: bool = True
+    shares_sockets: bool = False
     url: str = ''
 
     def __init__(self, host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, **options: Any) -> None:

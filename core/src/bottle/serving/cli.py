@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bottle._util import settings
 from bottle.errors import ServerError, ServerOptionError
-from bottle.serving.options import DEFAULT_HOST, DEFAULT_PORT, parse_bind
+from bottle.serving.addresses import DEFAULT_HOST, DEFAULT_PORT, parse_bind
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -10,14 +10,13 @@ from collections.abc import Iterator, MutableMapping
 from functools import cached_property
 from typing import Any
 
-from bottle._util import load
+from bottle._util import load, nearest
 from bottle.errors import BackendMissing, ServerBlocked, ServerConflict, ServerLoadError, ServerNotFound
 from bottle.serving import metadata
 from bottle.serving.adapter import Backend, Capabilities, ServerAdapter
 from bottle.serving.builtin import builtin_plugins
 from bottle.serving.hookspecs import COMMANDS, EXTENSIONS, SERVERS
 from bottle.serving.metadata import Source
-from bottle.serving.options import nearest
 from bottle.serving.plugins import Plugins, broken, cause
 
 FIRST_PARTY = frozenset({'cgi', 'gevent', 'paste', 'waitress'})

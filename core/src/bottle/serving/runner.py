@@ -13,8 +13,9 @@ from bottle.errors import ApplicationError, BackendMissing, ServerNotFound, Serv
 from bottle.serving import metadata
 from bottle.serving import sockets as socket_tools
 from bottle.serving.adapter import ServerAdapter
+from bottle.serving.addresses import DEFAULT_HOST, DEFAULT_PORT, format_bind
 from bottle.serving.lifecycle import Drain, RunningServer, one_line_errors
-from bottle.serving.options import DEFAULT_HOST, DEFAULT_PORT, ServerOptions
+from bottle.serving.options import ServerOptions
 from bottle.serving.plugins import cause
 from bottle.serving.registry import install_command, registry, require_allowed
 
@@ -294,8 +295,7 @@ def _wrapped(application: WSGIApplication, adapter: ServerAdapter, graceful_time
 def _options(adapter: ServerAdapter, graceful_timeout: float = 30.0) -> ServerOptions:
     return ServerOptions(
         server=_name(adapter),
-        host=adapter.host,
-        port=adapter.port,
+        bind=(format_bind(adapter.host, adapter.port),),
         graceful_timeout=graceful_timeout,
         quiet=adapter.quiet,
         backend=dict(adapter.options),

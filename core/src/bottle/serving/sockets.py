@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bottle.errors import BindError
-from bottle.serving.options import UNIX_PREFIX
+from bottle.serving.addresses import UNIX_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
