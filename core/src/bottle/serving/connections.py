@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bottle.serving.sockets import BACKLOG
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator, Sequence
 
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -70,11 +71,18 @@ class AcceptLoop:
     Parameters:
         sockets: the listening sockets, non-blocking.
         handle: called with each connected, blocking socket and the client's address; must not block.
+        tls: makes each connection one with TLS before it is handled, where given.
     """
 
-    def __init__(self, sockets: Sequence[socket.socket], handle: Callable[[socket.socket, Any], object]) -> None:
+    def __init__(
+        self,
+        sockets: Sequence[socket.socket],
+        handle: Callable[[socket.socket, Any], object],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._sockets = sockets
         self._handle = handle
+        self._tls = tls
         self._stopped = False
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._wake_reader.setblocking(False)
@@ -117,6 +125,18 @@ class AcceptLoop:
             connection, address = listener.accept()
         except OSError as error:
             return error.errno or errno.EIO
+        if self._tls is not None:
+            from bottle.serving.tls import encrypted
+
+            try:
+                connection = encrypted(connection, self._tls)
+            except OSError:  # the client is gone: no loss to anybody
+                connection.close()
+                return None
+        self._hand_over(connection, address)
+        return None
+
+    def _hand_over(self, connection: socket.socket, address: Any) -> None:
         try:
             self._handle(connection, address)
         except Exception:
@@ -124,7 +144,6 @@ class AcceptLoop:
 
             logging.getLogger('bottle.server').exception('a connection could not be handled')
             connection.close()
-        return None
 
     def _rest(self, selector: selectors.BaseSelector) -> None:
         """Wait for `stop` alone for a while; a selector of its own would need a file."""
