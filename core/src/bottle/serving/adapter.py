@@ -11,6 +11,7 @@ from bottle.serving.addresses import DEFAULT_HOST, DEFAULT_PORT, UNIX_PREFIX, pa
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from bottle.serving.connections import AcceptLoop
@@ -28,7 +29,7 @@ class Capabilities:
         prebound_sockets: takes listening sockets that the core has bound.
         unix_sockets: serves on a unix socket.
         ipv6: serves on an IPv6 address.
-        tls: speaks TLS by itself.
+        tls: serves TLS: by itself, or on connections that the core has wrapped.
         chunked_requests: hands a chunked request body (RFC 9112, section 7.1) to the application whole.
         streaming: sends each piece of a response when it is yielded.
         keep_alive: serves several requests on one connection (RFC 9112, section 9.3).
@@ -183,8 +184,13 @@ class ServerAdapter:
 
 
 class AcceptingAdapter(ServerAdapter):
-    """Base class of adapters whose backend is handed connections: the core accepts them."""
+    """Base class of adapters whose backend is handed connections: the core accepts them, and speaks TLS.
 
+    Attributes:
+        ssl_context: makes each connection one with TLS before the backend gets it; None leaves them plain.
+    """
+
+    ssl_context: ssl.SSLContext | None = None
     _loop: AcceptLoop | None = None
     _stopping = False
 
@@ -197,7 +203,7 @@ class AcceptingAdapter(ServerAdapter):
         """
         from bottle.serving.connections import AcceptLoop
 
-        self._loop = AcceptLoop(sockets, handle)
+        self._loop = AcceptLoop(sockets, handle, self.ssl_context)
         if self._stopping:
             self._loop.stop()
         try:

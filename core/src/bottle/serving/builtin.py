@@ -34,6 +34,7 @@ class WSGIRefServer(AcceptingAdapter):
         prebound_sockets=True,
         unix_sockets=True,
         ipv6=True,
+        tls=True,
         chunked_requests=True,
         streaming=True,
         graceful_drain=True,
@@ -47,6 +48,7 @@ class WSGIRefServer(AcceptingAdapter):
         server_class = _extended(self.options.get('server_class'), SimpleServer)
         handler_class = _extended(self.options.get('handler_class'), RequestHandler)
         server = server_class(handler, handler_class, threaded=self.options.get('threaded', True), quiet=self.quiet)
+        server.logs_requests = self.logs_requests
         try:
             self.accept(sockets, server.process_request)
         finally:
