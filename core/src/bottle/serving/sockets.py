@@ -177,11 +177,16 @@ def _bind_error(error: OSError, host: str, port: int) -> BindError:
 
 def _remedy(error: OSError, host: str, port: int) -> str:
     unix = host.startswith(UNIX_PREFIX)
-    if error.errno == errno.EADDRINUSE and unix:
-        return 'the file exists already; stop the program that uses it, or choose another path'
     if error.errno == errno.EADDRINUSE:
+        from bottle.serving.ports import owner_of
+
+        owner = owner_of(port, host)
+        stop = 'stop it' if owner else 'stop the program that uses it'
+        if unix:
+            return f'the file exists already{f", used by {owner}" if owner else ""}; {stop}, or choose another path'
         another = f'{port % 65535 + 1} or 0 (any free one)'
-        return f'the port is in use; stop the program that uses it, or choose another port, such as {another}'
+        used = f'the port is in use{f" by {owner}" if owner else ""}'
+        return f'{used}; {stop}, or choose another port, such as {another}'
     if error.errno in (errno.EACCES, errno.EPERM):
         return 'not permitted; check the rights on its folder' if unix else 'not permitted; choose a port above 1023'
     if error.errno == errno.EADDRNOTAVAIL:
