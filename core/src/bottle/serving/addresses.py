@@ -20,7 +20,8 @@ def parse_bind(text: str) -> tuple[str, int]:
         The host, without brackets, and the port; 8080 where none is given and 0 for what has no port.
 
     Raises:
-        ServerOptionError: the port is no number from 0 to 65535, or there is no path or number of a file.
+        ServerOptionError: the port is no number from 0 to 65535, an IPv6 address lacks its brackets, or there is no
+            path or number of a file.
     """
     if text.startswith(UNIX_PREFIX):
         if text == UNIX_PREFIX:
@@ -34,6 +35,8 @@ def parse_bind(text: str) -> tuple[str, int]:
     host, separator, port = text.rpartition(':')
     if not separator or ']' in port:
         return text.strip('[]'), DEFAULT_PORT
+    if ':' in host and not host.startswith('['):
+        raise ServerOptionError(f'{text!r} is no address: give HOST:PORT, an IPv6 address in brackets as in [::1]:8080')
     return host.strip('[]'), parse_port(port, text)
 
 
@@ -41,12 +44,13 @@ def format_bind(host: str, port: int) -> str:
     """Return an address as `parse_bind` splits it.
 
     Parameters:
-        host: a host name, an IPv4 or IPv6 address, `unix:/path` or `fd://N`.
+        host: a host name, an IPv4 or IPv6 address (in brackets or not), `unix:/path` or `fd://N`.
         port: the TCP port; of no effect where there is none.
     """
     if host.startswith((UNIX_PREFIX, FD_PREFIX)):
         return host
-    return f'[{host}]:{port}' if ':' in host else f'{host}:{port}'
+    bare = host.strip('[]')
+    return f'[{bare}]:{port}' if ':' in bare else f'{bare}:{port}'
 
 
 def parse_port(port: object, source: object = None) -> int:
@@ -60,7 +64,7 @@ def parse_port(port: object, source: object = None) -> int:
         ServerOptionError: it is no number from 0 to 65535.
     """
     digits = str(port)
-    if not (digits.isascii() and digits.isdigit() and int(digits) <= 65535):
+    if not (len(digits) <= 5 and digits.isascii() and digits.isdigit() and int(digits) <= 65535):
         shown = repr(source if source is not None else port)
         raise ServerOptionError(f'{shown} has no usable port: give a number from 0 (let the system choose) to 65535')
     return int(digits)

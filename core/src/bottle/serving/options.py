@@ -124,7 +124,7 @@ class ServerOptions:
         """Read every value, then look for contradictions."""
         for option in portable_options().values():
             value = getattr(self, option.name)
-            if value != option.default:
+            if value is not option.default:  # equal would not do: False is equal to 0
                 object.__setattr__(self, option.name, read_option(option, value))
         for fault in _contradictions(self):
             raise ServerOptionError(fault)
@@ -178,8 +178,8 @@ def read_option(option: Option, value: Any, source: str = '') -> Any:
     """
     try:
         return option.read(value)
-    except ServerOptionError:
-        raise
+    except ServerOptionError as error:
+        raise ServerOptionError(f'{source}: {error}' if source else str(error)) from error
     except ValueError as error:
         name = source or f'the option {option.name!r}'
         raise ServerOptionError(f'{name} takes {error}; it got {value!r}') from error

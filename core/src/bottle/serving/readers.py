@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -11,6 +12,9 @@ from bottle.serving.addresses import parse_bind
 Reader: TypeAlias = Callable[[Any], Any]
 
 UNITS = {'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30}
+LONGEST_NUMBER = (
+    18  # digits: nothing that is counted here needs more, and `int` refuses very long texts in its own words
+)
 
 
 def whole_number(least: int) -> Reader:
@@ -22,7 +26,7 @@ def whole_number(least: int) -> Reader:
 
     def read(value: Any) -> int:
         digits = str(value)
-        if isinstance(value, bool | float) or not (digits.isascii() and digits.isdigit()) or int(digits) < least:
+        if isinstance(value, bool | float) or not _is_number(digits) or int(digits) < least:
             raise ValueError(f'a whole number from {least} up')
         return int(digits)
 
@@ -37,7 +41,7 @@ def seconds(value: Any) -> float:
     """
     try:
         number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 0 <= number < math.inf:
         raise ValueError('a number of seconds from 0 up')
@@ -52,7 +56,7 @@ def size(value: Any) -> int:
     """
     text = str(value).upper()
     digits, unit = (text[:-1], UNITS[text[-1]]) if text[-1:] in UNITS else (text, 1)
-    if isinstance(value, bool | float) or not (digits.isascii() and digits.isdigit()):
+    if isinstance(value, bool | float) or not _is_number(digits):
         raise ValueError('a number of bytes, such as 1048576, 1M or 2G')
     return int(digits) * unit
 
@@ -95,6 +99,27 @@ def text(value: Any) -> str:
     if not isinstance(result, str) or not result or '\0' in result:
         raise ValueError('a text')
     return result
+
+
+def host(value: Any) -> str:
+    """Read a host.
+
+    Parameters:
+        value: a host name, an IPv4 or IPv6 address, `unix:/path`, `fd://N`; empty for every interface.
+    """
+    return text(value) if value != '' else ''
+
+
+def literal(value: str) -> Any:
+    """Read a value where everything is text: a number, true, false, or what else JSON has; any other text is itself.
+
+    Parameters:
+        value: the text.
+    """
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def one_of(*choices: str) -> Reader:
@@ -168,3 +193,7 @@ def backend_options(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise ValueError('names with values')
     return dict(value)
+
+
+def _is_number(digits: str) -> bool:
+    return len(digits) <= LONGEST_NUMBER and digits.isascii() and digits.isdigit()
