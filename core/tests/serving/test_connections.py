@@ -6,26 +6,123 @@ import threading
 import time
 from contextlib import closing
 
-from bottle.serving.connections import AcceptLoop, InFlight, WaitingConnections
+import pytest
+
+from bottle.serving.connections import LINGER, AcceptLoop, InFlight, WaitingConnections
 from bottle.serving.sockets import listen
 
 
-def test_what_a_client_sent_before_the_drain_is_still_read() -> None:
-    server, client = socket.socketpair()
+class Idler(threading.Thread):
+    """A connection that is read as a server does: until the client has sent something, or nothing more can come."""
+
+    def __init__(self, connections: WaitingConnections, *, reused: bool = False) -> None:
+        super().__init__()
+        self.server, self.client = socket.socketpair()
+        self.server.settimeout(5)
+        self.client.settimeout(5)
+        self.received: list[bytes] = []
+        self.ended = 0.0
+        self._connections = connections
+        self._reused = reused
+        self.entered = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        with self._connections.waiting(self.server, reused=self._reused):
+            self.entered.set()
+            while piece := self.server.recv(10):
+                self.received.append(piece)
+                if piece.endswith(b'\n'):
+                    break
+        self.ended = time.monotonic()
+
+    def finished(self) -> list[bytes]:
+        """Return what was received."""
+        self.join(5)
+        assert not self.is_alive()
+        self.server.close()
+        self.client.close()
+        return self.received
+
+
+def test_a_client_that_was_active_just_now_may_send_once_more() -> None:
     connections = WaitingConnections()
-    with closing(server), closing(client), connections.waiting(server):
-        client.sendall(b'GET')
-        connections.drain()
-        assert server.recv(10) == b'GET'
-        assert server.recv(10) == b''
+    idler = Idler(connections)
+    assert idler.entered.wait(5)
+    drain = threading.Thread(target=connections.drain)
+    drain.start()
+    time.sleep(LINGER / 2)
+    assert drain.is_alive()
+    idler.client.sendall(b'GET\n')
+    assert idler.finished() == [b'GET\n']
+    drain.join(LINGER / 4)  # with nobody left it ends at once
+    assert not drain.is_alive()
 
 
-def test_a_connection_that_begins_to_wait_during_the_drain_ends_at_once() -> None:
+def test_what_has_been_idle_for_long_is_ended_at_once_and_the_rest_in_its_time() -> None:
+    connections = WaitingConnections()
+    long_idle = Idler(connections)
+    assert long_idle.entered.wait(5)
+    time.sleep(LINGER)
+    started = time.monotonic()
+    just_idle = Idler(connections)
+    assert just_idle.entered.wait(5)
+    connections.drain()
+    assert (long_idle.finished(), just_idle.finished()) == ([], [])
+    assert long_idle.ended - started < LINGER / 2
+    assert LINGER <= just_idle.ended - started < LINGER * 1.5
+
+
+def test_nobody_waits_where_nobody_is_idle() -> None:
+    connections, pauses = WaitingConnections(), list[float]()
+    connections.drain(pauses.append)
+    assert pauses == []
+
+
+def test_the_given_sleep_lets_the_time_pass() -> None:
+    connections, pauses = WaitingConnections(), list[float]()
+    idler = Idler(connections)
+    assert idler.entered.wait(5)
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        idler.client.sendall(b'\n')
+        idler.join(5)
+
+    connections.drain(sleep)
+    assert idler.finished() == [b'\n']
+    assert len(pauses) == 1
+
+
+@pytest.mark.parametrize('age', [0.0, LINGER])
+def test_what_a_client_sent_before_the_drain_is_still_read(age: float) -> None:
+    connections = WaitingConnections()
     server, client = socket.socketpair()
+    with closing(server), closing(client), connections.waiting(server):
+        time.sleep(age)
+        client.sendall(b'GET')
+        drain = threading.Thread(target=connections.drain)
+        drain.start()
+        time.sleep(LINGER / 2)
+        assert server.recv(10) == b'GET'
+        server.settimeout(5)
+        assert server.recv(10) == b''  # half a request line is ended all the same
+        drain.join(5)
+        assert not drain.is_alive()
+
+
+@pytest.mark.parametrize(('reused', 'rest'), [(True, LINGER), (False, LINGER / 2)])
+def test_a_connection_that_begins_to_wait_during_the_drain_has_its_time(reused: bool, rest: float) -> None:
     connections = WaitingConnections()
     connections.drain()
-    with closing(server), closing(client), connections.waiting(server):
-        assert server.recv(10) == b''
+    time.sleep(LINGER / 2)
+    started = time.monotonic()
+    silent, active = Idler(connections, reused=reused), Idler(connections, reused=reused)
+    time.sleep(rest / 2)
+    active.client.sendall(b'GET\n')
+    assert (active.finished(), silent.finished()) == ([b'GET\n'], [])
+    assert rest <= silent.ended - started < rest + LINGER / 4
+    assert active.ended < silent.ended
 
 
 def test_a_connection_that_does_not_wait_is_not_touched() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import select
 import selectors
 import signal
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from bottle.serving.sockets import BACKLOG
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 PAUSE_WHEN_OUT_OF_FILES = 0.25  # seconds: the queue stays ready, so that a loop without a pause would spin
+LINGER = 1.0  # seconds: a client that has been silent for so long is not about to send its next request
+PAUSE_WHEN_LINGERING = 0.02  # seconds between two looks at idle connections during a drain
 
 
 class WaitingConnections:
@@ -29,40 +33,88 @@ class WaitingConnections:
 
     def __init__(self) -> None:
         self.draining = False
+        self._drained_since = 0.0
+        self._sleep: Callable[[float], object] = time.sleep
         self._lock = threading.Lock()
-        self._waiting: set[Any] = set()
+        self._waiting: dict[Any, float] = {}
 
     @contextlib.contextmanager
-    def waiting(self, connection: Any) -> Iterator[None]:
+    def waiting(self, connection: Any, *, reused: bool = False) -> Iterator[None]:
         """Hold a connection to be idle for the length of a `with` block, in which its next request line is read.
 
+        During a drain the block begins only when the client has sent something or has had its time.
+
         Parameters:
-            connection: the connected socket, or what has its `shutdown`.
+            connection: the connected socket, or what has its `fileno` and `shutdown`.
+            reused: whether a request was answered on it before.
         """
         with self._lock:
-            self._waiting.add(connection)
-            if self.draining:
-                _end_input(connection)
+            self._waiting[connection] = time.monotonic()
+            late = self.draining
         try:
+            if late:
+                self._linger(connection, reused)
             yield
         finally:
             with self._lock:
-                self._waiting.discard(connection)
+                self._waiting.pop(connection, None)
 
-    def drain(self) -> None:
-        """End the input of every idle connection; what a client has sent already is still read and answered.
+    def drain(self, sleep: Callable[[float], object] = time.sleep) -> None:
+        """End the input of every connection that has been idle for `LINGER`, and wait until the others have been.
 
-        Not for signal handlers: it takes a lock.
+        A client may send its next request at the very moment: whoever was active just now is answered once more. What
+        a client has sent already is read and answered in any case. Blocks for at most `LINGER`, unless what has
+        arrived is not read. Not for signal handlers: it takes a lock.
+
+        Parameters:
+            sleep: lets some seconds pass.
         """
         with self._lock:
             self.draining = True
-            for connection in self._waiting:
-                _end_input(connection)
+            self._drained_since = time.monotonic()
+            self._sleep = sleep
+            rest = list(self._waiting)
+        while rest := [each for each in rest if self._still_idle(each)]:
+            sleep(PAUSE_WHEN_LINGERING)
+
+    def _still_idle(self, connection: Any) -> bool:
+        """Return whether a connection must be looked at again; end it when its time is over."""
+        since = self._waiting.get(connection)
+        if since is None:
+            return False
+        return time.monotonic() - since < LINGER or not self._end(connection, since)
+
+    def _linger(self, connection: Any, reused: bool) -> None:
+        """Wait until a client that begins to be idle during the drain has sent something, or end its input.
+
+        One that has sent nothing so far could do so since it was accepted, which was before the drain.
+        """
+        since = self._waiting[connection]
+        begin = since if reused else self._drained_since
+        while not _has_input(connection):
+            if time.monotonic() - begin >= LINGER and self._end(connection, since):
+                return
+            self._sleep(PAUSE_WHEN_LINGERING)
+
+    def _end(self, connection: Any, since: float) -> bool:
+        """End the input of a connection unless something waits to be read; return whether it is idle no more."""
+        if _has_input(connection):  # not under the lock: a monkey-patched poll lets others run, which may need it
+            return False
+        with self._lock:
+            if self._waiting.get(connection) == since:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RD)
+        return True
 
 
-def _end_input(connection: Any) -> None:
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RD)
+def _has_input(connection: Any) -> bool:
+    """Return whether there is something to read: bytes, or the end."""
+    poll = select.poll()
+    try:
+        poll.register(connection, select.POLLIN)
+    except ValueError:  # it was closed
+        return False
+    return bool(poll.poll(0))
 
 
 class AcceptLoop:

@@ -105,6 +105,11 @@ class RequestHandler(WSGIRequestHandler):
         drop_ambiguous(environ, self.headers)
         return environ
 
+    def log_request(self, code: int | str = '-', size: int | str = '-') -> None:
+        """Write a line about the request to the log, unless somebody else does."""
+        if self.server.logs_requests:
+            super().log_request(code, size)
+
     def log_message(self, format: str, *args: Any) -> None:  # the name is the standard library's
         """Write a line to the log, unless the server is quiet."""
         if not self.server.quiet:
@@ -118,8 +123,13 @@ class SimpleServer(socketserver.ThreadingMixIn, WSGIServer):
         handler: the WSGI application.
         handler_class: reads requests and answers them.
         threaded: whether each connection gets a thread of its own.
-        quiet: whether requests are not logged.
+        quiet: whether nothing is logged.
+
+    Attributes:
+        logs_requests: whether requests are logged, unless it is quiet.
     """
+
+    logs_requests = True
 
     def __init__(
         self,
