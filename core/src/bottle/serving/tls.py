@@ -42,6 +42,8 @@ def server_context(certfile: str, keyfile: str | None = None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    # Whether a request was cut is told by HTTP's framing; the end of the input must not prevent the answer.
+    context.options |= getattr(ssl, 'OP_IGNORE_UNEXPECTED_EOF', 0)  # older than OpenSSL 3 it is the rule
     context.set_alpn_protocols(['http/1.1'])
     try:
         context.load_cert_chain(certfile, keyfile, password=partial(_refuse_password, keyfile or certfile))
