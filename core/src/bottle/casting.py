@@ -112,10 +112,18 @@ def log(environ: dict[str, Any], text: str) -> None:
         stream.flush()
 
 
-def critical_page(environ: dict[str, Any], error: BaseException, traceback: str) -> bytes:
-    """Return the page for when even the making of an error page failed."""
+def critical_answer(
+    environ: dict[str, Any], error: BaseException, traceback: str
+) -> tuple[list[tuple[str, str]], bytes]:
+    """Return the header fields and the body for when even the making of an error page failed."""
+    if settings.debug:
+        # That may be what failed.
+        with suppress(Exception):
+            from bottle.debugging import answer
+
+            headers, text = answer(error, environ, 'Critical error: no error page could be made.', traceback)
+            return list(headers.items()), text.encode()
     page = f'<h1>Critical error while processing request: {html_escape(str(environ.get("PATH_INFO", "/")))}</h1>'
     if settings.debug:
-        page += f'<h2>Error:</h2>\n<pre>\n{html_escape(repr(error))}\n</pre>\n'
         page += f'<h2>Traceback:</h2>\n<pre>\n{html_escape(traceback)}\n</pre>\n'
-    return page.encode('utf8', 'backslashreplace')
+    return [('Content-Type', 'text/html; charset=UTF-8')], page.encode('utf8', 'backslashreplace')

@@ -8,11 +8,19 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bottle._context import RequestContext, current
-from bottle._util import load
-from bottle.casting import Stream, charset, critical_page, discard, encode, file_body, join, log
+from bottle._util import load, settings
+from bottle.casting import Stream, charset, critical_answer, discard, encode, file_body, join, log
 from bottle.config import ConfigDict
 from bottle.httputil import from_wire, is_host, known_hosts, to_wire
-from bottle.responses import HTTPError, HTTPResponse, error_page, response, transfer, wire_headers
+from bottle.responses import (
+    HTTPError,
+    HTTPResponse,
+    error_page,
+    error_page_is_replaced,
+    response,
+    transfer,
+    wire_headers,
+)
 from bottle.routing import Router
 
 if TYPE_CHECKING:
@@ -128,8 +136,15 @@ class Dispatcher:
         return result
 
     def default_error_handler(self, res: HTTPError) -> Any:
-        """Return the page for errors that no handler is bound to."""
-        return error_page(res)
+        """Return the page for errors that no handler is bound to; in debug mode, for exceptions, one for developers."""
+        context = current.get(None)
+        if not settings.debug or res.exception is None or context is None or error_page_is_replaced():
+            return error_page(res)
+        from bottle.debugging import answer
+
+        headers, text = answer(res.exception, context.environ, f'{res.status}: {res.body}', res.traceback or '')
+        response.headers.update(headers)
+        return text
 
     def _catches(self, error: Exception) -> bool:
         return self.catchall and not isinstance(error, MemoryError)
@@ -324,9 +339,9 @@ class Dispatcher:
 
         report = format_exc()
         log(environ, report)
-        headers = [('Content-Type', 'text/html; charset=UTF-8')]
+        headers, page = critical_answer(environ, error, report)
         start_response('500 INTERNAL SERVER ERROR', headers, sys.exc_info())
-        return [] if environ.get('REQUEST_METHOD') == 'HEAD' else [critical_page(environ, error, report)]
+        return [] if environ.get('REQUEST_METHOD') == 'HEAD' else [page]
 
 
 def _check_host(environ: WSGIEnvironment) -> None:

@@ -481,6 +481,12 @@ pre {background-color: #eee; border: 1px solid #ddd; padding: 5px; white-space: 
 {{!e.report}}</body>
 </html>
 """
+_OWN_TEMPLATE = ERROR_PAGE_TEMPLATE
+
+
+def error_page_is_replaced() -> bool:
+    """Return whether a program has put a template of its own in the place of `ERROR_PAGE_TEMPLATE`."""
+    return ERROR_PAGE_TEMPLATE is not _OWN_TEMPLATE
 
 
 def error_page(error: HTTPError) -> str:
