@@ -21,11 +21,13 @@ from bottle.serving.tls import adhoc_certificate
 from tests.serving.conftest import HERE, persistent_servers
 from tests.support.client import TIMEOUT, Answer, raw, read_all
 from tests.support.processes import Server, serving
-from tests.support.requirements import require_program
+from tests.support.requirements import require_module, require_program
 
 CERTIFICATE, KEY = adhoc_certificate()
 MEGABYTE = os.urandom(1 << 20)
 NAMES = [name for name in persistent_servers() if issubclass(server_names[name], AcceptingAdapter)]
+
+ON_THE_PATH = {'PYTHONPATH': str(HERE)}  # the probe
 
 # As the runner does it for a server without TLS of its own.
 PROGRAM = """
@@ -49,7 +51,7 @@ adapter.serve(over_tls(probe.app), [listener])
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """Serve the probe over TLS; what the test has done must have left no traceback."""
     command = [sys.executable, '-c', PROGRAM, request.param, CERTIFICATE, KEY]
-    with serving(command, HERE, {'PYTHONPATH': str(HERE)}) as process:
+    with serving(command, HERE, ON_THE_PATH) as process:
         yield process
         assert process.stop() == 0
     assert not [line for line in process.output if 'Traceback' in line or 'Exception' in line]
@@ -198,3 +200,15 @@ def test_no_request_that_was_sent_is_lost(server: Server) -> None:
         connection.close()
     assert bodies == [b'held'] * 20
     assert server.process.wait(10) == 0
+
+
+def test_a_program_that_gevent_has_patched() -> None:
+    require_module('gevent')
+    patched = 'from gevent import monkey; monkey.patch_all()\n' + PROGRAM
+    with serving([sys.executable, '-c', patched, 'wsgiref', CERTIFICATE, KEY], HERE, ON_THE_PATH) as server:
+        assert fetch(server, '/echo', 'POST', MEGABYTE).body == MEGABYTE
+        fetch(server, '/open')
+        with closing(secured(server, trusting())) as connection:
+            connection.sendall(b'GET /stream HTTP/1.0\r\nHost: a\r\n\r\n')
+            assert read_all(connection).endswith(b'first\nsecond\n')
+        assert server.stop() == 0

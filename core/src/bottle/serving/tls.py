@@ -191,12 +191,13 @@ class TLSConnection(ssl.SSLSocket):
         with _faults_as_lost_connection():
             return super().read(len, buffer)
 
-    def send(self, data: Any, flags: int = 0) -> int:
+    def send(self, data: Any, flags: int = 0, **more: Any) -> int:
         """Encrypt and send.
 
         Parameters:
             data: the bytes.
             flags: none; TLS has no place for them.
+            more: what a patched standard library gives itself.
 
         Returns:
             How many of the bytes were sent.
@@ -205,7 +206,7 @@ class TLSConnection(ssl.SSLSocket):
             ConnectionAbortedError: the client does not speak TLS as it should.
         """
         with _faults_as_lost_connection():
-            return super().send(data, flags)
+            return super().send(data, flags, **more)
 
     def shutdown(self, how: int) -> None:
         """End one direction or both; the client is told when nothing more will be sent (RFC 8446, section 6.1).
