@@ -209,8 +209,10 @@ def _ini(path: str) -> dict[str, Any]:
     Path(path).open('rb').close()  # configparser would pass over a file that is not there
     try:
         flat = dict(ConfigDict().load_config(path))
-    except (Error, AttributeError) as error:  # the latter for a line that continues a key without a value, up to 3.12
+    except Error as error:
         raise ValueError(str(error)) from error
+    except AttributeError as error:  # what configparser raises for it up to Python 3.12
+        raise ValueError('an indented line continues a name without a value') from error
     backend = {name: value and readers.literal(value) for name, value in _below(f'{TABLE}.{BACKEND_TABLE}.', flat)}
     options = dict(_below(f'{TABLE}.', flat))
     return {**flat, TABLE: {**options, BACKEND_TABLE: backend}} if options or backend else flat

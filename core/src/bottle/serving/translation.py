@@ -49,7 +49,7 @@ CORE = {
 
 THREADS = {
     'sync': 'it answers one request after the other',
-    'threads': 'it has no setting for the number of its threads',
+    'threads': 'it cannot be told how many threads to have',
     'greenlets': 'it runs requests in greenlets',
     'event-loop': 'it runs requests in an event loop',
     'processes': 'it runs requests in processes',
@@ -236,6 +236,8 @@ def _unforkable(adapter: type[ServerAdapter]) -> str:
 def _plain(adapter: type[ServerAdapter]) -> str:
     if issubclass(adapter, AcceptingAdapter):
         return ''
+    if 'certfile' in adapter.native_names:
+        return 'it reads the key from the file of the certificate'
     return 'the web server speaks TLS' if _per_request(adapter) else 'it does not speak TLS'
 
 
