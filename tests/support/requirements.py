@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import subprocess
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -48,3 +49,15 @@ def require_ipv6() -> None:
             probe.bind(('::1', 0))
     except OSError as error:
         unavailable(f'this machine has no IPv6: {error}')
+
+
+def require_proc() -> None:
+    """End the test with the reason if this system does not show its processes as files, as Linux does."""
+    if not Path('/proc/self/clear_refs').exists():
+        unavailable('this system has no /proc with what each process uses')
+
+
+def require_faketime() -> Path:
+    """Return the library that gives a process another clock, or end the test with the reason that it is missing."""
+    command = [str(require_program('faketime')), '-m', '-f', '+0', 'printenv', 'LD_PRELOAD']  # -m: for threads
+    return Path(subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip())
