@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Mapping
+from configparser import Error
 from pathlib import Path
 from typing import Any
 
@@ -290,6 +291,19 @@ def test_any_file_is_read_or_refused(tmp_path: Path, name: str, text: str) -> No
         assert isinstance(rest, Mapping)
         message = options.path
     assert '\n' not in message
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=st.lists(st.from_regex(r'\[(ROOT|bottle|A|a\.b)\]|[abAB.]{1,2}( = (x|\$\{a\}|1)?)?', fullmatch=True)))
+def test_ini_is_what_a_configdict_would_load(tmp_path: Path, lines: list[str]) -> None:
+    path = written(tmp_path, 'app.ini', '\n'.join(['[ROOT]', *lines]))
+    try:
+        expected = ConfigDict().load_config(path)
+    except Error:
+        with pytest.raises(ServerOptionError):
+            read_file(path)
+    else:
+        assert read_file(path) == (FileOptions(path, {}), expected)
 
 
 def test_the_examples_in_the_documentation_mean_the_same(tmp_path: Path) -> None:

@@ -277,7 +277,7 @@ def test_every_kind_of_server_can_say_why_it_has_no_threads(concurrency: Concurr
 
 
 def test_what_is_not_refused_passes() -> None:
-    refuse(Native, ServerOptions(threads=1, workers=2, bind=':80,:81'), nobody)
+    refuse(Native, ServerOptions(threads=1, workers=2, bind=(':80', ':81')), nobody)
     refuse(PerRequest, ServerOptions(max_body=5, backend={'a': 1}), nobody)
 
 
@@ -291,7 +291,7 @@ def test_what_is_not_refused_passes() -> None:
         (Prebound, {'backend': {'a': 1}}, {'a': 1}),
         (Native, {}, {'its_max_body': 1 << 30}),
         (Native, {'threads': '3', 'max_body': '1M'}, {'its_threads': 3, 'its_max_body': 1 << 20}),
-        (Native, {'bind': ':80,:81', 'quiet': True}, {'its_bind': (':80', ':81'), 'its_quiet': True}),
+        (Native, {'bind': ':80,:81', 'max_body': 5}, {'its_bind': (':80', ':81'), 'its_max_body': 5}),
         (Encrypting, {'backend': {'limit': 5}}, {'limit': 5}),
         (Certified, {'certfile': 'c'}, {'its_cert': 'c'}),
         (Certified, {'certfile': 'c', 'keyfile': 'k'}, {'its_cert': 'c', 'its_key': 'k'}),
@@ -309,7 +309,7 @@ def test_no_limit_is_no_limit_for_the_backend_either() -> None:
 
 
 @pytest.mark.parametrize('values', [{'cert': 'adhoc'}, {'certfile': 'c'}, {'certfile': 'c', 'keyfile': 'k'}])
-def test_a_context_of_tls(values: dict[str, str]) -> None:
+def test_a_context_of_tls(values: dict[str, Any]) -> None:
     context = object()
     assert native_options(Encrypting, ServerOptions(**values), context) == {'tls': context, 'limit': 1 << 30}
     assert native_options(Accepting, ServerOptions(**values), context) == {}
@@ -351,9 +351,8 @@ def test_options_are_copied() -> None:
 
 
 def test_explained() -> None:
-    options = ServerOptions(
-        bind='unix:/x', socket_mode='660', quiet=True, threads=2, backend={'a': 'b'}, trusted_proxies='10.0.0.0/8,unix'
-    )
+    values: dict[str, Any] = {'bind': 'unix:/x', 'socket_mode': '660', 'trusted_proxies': '10.0.0.0/8,unix'}
+    options = ServerOptions(**values, quiet=True, threads=2, backend={'a': 'b'})
     text = explain(Prebound(a='b'), options)
     lines = text.splitlines()
     for expected in (

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TABLE = 'server'
 BACKEND_TABLE = 'options'
+ROOT_SECTIONS = ('bottle', 'ROOT')  # of INI files
 PREFIX = 'BOTTLE_'
 OWN_VARIABLES = frozenset({'CHILD', 'DISABLED_SERVERS', 'LOCKFILE', 'NIGHTLY', 'RELOADER_LIFELINE', 'WORKER'})
 PORT_VARIABLE = 'PORT'
@@ -202,13 +203,9 @@ def _content(path: str) -> Any:
 def _ini(path: str) -> dict[str, Any]:
     """Return the content of an INI file; the sections `server` and `server.options` nested, as the other formats do."""
     from configparser import Error
-    from pathlib import Path
 
-    from bottle.config import ConfigDict
-
-    Path(path).open('rb').close()  # configparser would pass over a file that is not there
     try:
-        flat = dict(ConfigDict().load_config(path))
+        flat = _sections(path)
     except Error as error:
         raise ValueError(str(error)) from error
     except AttributeError as error:  # what configparser raises for it up to Python 3.12
@@ -216,6 +213,20 @@ def _ini(path: str) -> dict[str, Any]:
     backend = {name: value and readers.literal(value) for name, value in _below(f'{TABLE}.{BACKEND_TABLE}.', flat)}
     options = dict(_below(f'{TABLE}.', flat))
     return {**flat, TABLE: {**options, BACKEND_TABLE: backend}} if options or backend else flat
+
+
+def _sections(path: str) -> dict[str, Any]:
+    """Return the values of an INI file under dotted names, as `ConfigDict.load_config` does."""
+    from configparser import ConfigParser, ExtendedInterpolation
+    from pathlib import Path
+
+    parser = ConfigParser(allow_no_value=True, interpolation=ExtendedInterpolation())
+    parser.read_string(Path(path).read_text('utf-8'), path)
+    flat = {}
+    for section in parser.sections():
+        prefix = '' if section in ROOT_SECTIONS else f'{section}.'
+        flat.update({f'{prefix}{key}'.lower(): parser.get(section, key) for key in parser.options(section)})
+    return flat
 
 
 def _below(prefix: str, flat: dict[str, Any]) -> list[tuple[str, Any]]:
