@@ -13,7 +13,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 import bottle
-from bottle import Bottle, HTTPError, SimpleTemplate, debugging, responses
+from bottle import Bottle, HTTPError, SimpleTemplate, debugging, response, responses
 from bottle._util import settings
 from bottle.errors import StplSyntaxError
 from tests.support.client import Answer, fetch, raw, read_all
@@ -208,9 +208,17 @@ def test_recursion_in_turns_is_left_out_in_the_middle() -> None:
 
 
 def test_a_crowd_of_exceptions_is_cut() -> None:
-    members = [caught(compile, 'x = (' + '<' * 5000, '<text>', 'exec') for _ in range(500)]
-    page = page_of(BaseExceptionGroup('crowd', members))
-    assert len(page.texts['h2']) <= 22
+    page = page_of(BaseExceptionGroup('crowd', [ValueError('small') for _ in range(500)]))
+    assert len(page.texts['h2']) == 20  # and the heading of the traceback, instead of that of the page
+
+
+def test_however_much_went_wrong_the_page_is_bounded() -> None:
+    members = [caught(compile, 'x = (' + '"' * 5000, '"' * 5000, 'exec') for _ in range(30)]
+    error = BaseExceptionGroup('"' * 10**6, members)
+    environ = make_environ('/' + '"' * 10**6, HTTP_ACCEPT=BROWSER) | {'QUERY_STRING': '"' * 10**6}
+    _, text = debugging.answer(error, environ, '"' * 10**6)
+    assert 150_000 < len(text.encode()) <= LONGEST
+    assert 'The rest is left out' in Page(text).texts['p'][-1]
 
 
 def test_long_lines_and_many_frames_are_cut(tmp_path: Path) -> None:
@@ -310,7 +318,11 @@ def test_an_error_with_an_exception_keeps_status_and_fields() -> None:
     error = HTTPError(400, 'Invalid <thing>', exception=ValueError('why'), X_More='1', Content_Type='image/png')
     answer = call(failing(error), HTTP_ACCEPT=BROWSER)
     page = Page(answer.text)
-    assert (answer.code, answer.header('X-More')) == (400, '1')
+    assert (answer.code, answer.header('X-More'), answer.header('Content-Type')) == (
+        400,
+        '1',
+        'text/html; charset=UTF-8',
+    )
     assert page.text('h1') == 'ValueError: why'
     assert '400 Bad Request: Invalid <thing>' in page.text('body')
     assert page.text('textarea') == '\nValueError: why\n'
@@ -334,6 +346,16 @@ def test_an_error_handler_may_ask_for_the_page() -> None:
     app = failing(ValueError('mine'))
     app.error(500, app.default_error_handler)
     assert Page(call(app).text).text('h1') == 'ValueError: mine'
+
+
+@pytest.mark.parametrize('accept', [BROWSER, '*/*'])
+def test_hooks_add_to_the_answer(accept: str) -> None:
+    app = failing(ValueError('x'))
+    app.add_hook('after_request', lambda: response.set_header('X-After', 'yes'))
+    app.error(500, app.default_error_handler)
+    answer = call(app, HTTP_ACCEPT=accept)
+    assert ('ValueError: x' in answer.text, answer.header('X-Content-Type-Options')) == (True, 'nosniff')
+    assert call(app, method='HEAD', HTTP_ACCEPT=accept).body == b''
 
 
 def test_a_template_of_the_program_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

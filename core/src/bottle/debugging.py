@@ -26,8 +26,8 @@ _FRAMES = (20, 10)  # of each exception: those nearest to the failure, and those
 _AROUND = 5  # lines of source before and after
 _LONGEST_LINE = 160  # characters, as all that follow
 _LONGEST_NAME = 500
-_LONGEST_MESSAGE = 2000
-_LONGEST_TRACEBACK = 20_000  # escaped, a character takes six bytes at most
+_LONGEST_MESSAGE = 1000
+_LONGEST_TRACEBACK = 18_000  # escaped, a character takes six bytes at most
 _SECTIONS = 60_000  # bytes for all frames together
 
 # Without these a terminal obeys what a client made an exception say, and text is not read in the order it has.
