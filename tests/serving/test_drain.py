@@ -1,5 +1,6 @@
 """What every server does when it is told to stop: what has begun is finished, and then it is over."""
 
+import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +9,13 @@ from http.client import HTTPException
 
 import pytest
 
-from tests.support.client import connect, fetch, interrupted, raw
+from bottle.serving.connections import LINGER
+from tests.support.client import connect, fetch, interrupted, raw, read_all
+from tests.support.losses import REFUSED, LossClient
 from tests.support.processes import Server
+
+ROUNDS = range(50 if os.environ.get('BOTTLE_NIGHTLY') == '1' else 5)
+MARGIN = 1.0  # seconds that a drain may take beyond what runs
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
@@ -23,18 +29,66 @@ def test_a_running_request_is_finished(own: Server, number: signal.Signals) -> N
     assert own.process.wait(2) == 0
 
 
-def test_no_request_that_was_sent_is_lost(own: Server) -> None:
-    assert interrupted(own.url, '/hold?seconds=0.2', 20, own.process.terminate) == [b'held'] * 20
+@pytest.mark.parametrize('_', ROUNDS)
+def test_no_request_that_was_sent_is_lost(own: Server, _: int) -> None:
+    started = [0.0]
+
+    def interrupt() -> None:
+        started[0] = time.monotonic()
+        own.process.terminate()
+
+    assert interrupted(own.url, '/hold?seconds=0.1', 20, interrupt) == [b'held'] * 20
     assert own.process.wait(10) == 0
+    assert time.monotonic() - started[0] < 20 / 4 * 0.1 + LINGER + MARGIN  # waitress has the fewest threads: 4
 
 
-def test_idle_connections_do_not_delay_it(own: Server) -> None:
+@pytest.mark.parametrize('keep_alive', [True, False])
+@pytest.mark.parametrize('_', ROUNDS)
+def test_a_steady_client_is_only_refused_and_only_when_nobody_listens(own: Server, keep_alive: bool, _: int) -> None:
+    with LossClient(own.url, keep_alive=keep_alive) as client:
+        client.await_requests(30)
+        told = time.monotonic()
+        own.process.terminate()
+        assert own.process.wait(LINGER + MARGIN) == 0
+        client.await_requests(10)
+    assert {(request.outcome, request.start > told) for request in client.failed()} == {(REFUSED, True)}
+    closed = min(request.end for request in client.failed())
+    fresh = [request.outcome for request in client.requests if request.start > closed and not request.reused]
+    assert set(fresh) <= {REFUSED}
+
+
+def test_a_response_that_streams_is_finished_and_so_is_a_request_that_comes_just_then(own: Server) -> None:
+    with closing(connect(own.url)) as streaming, closing(raw(own.url)) as idle:
+        streaming.request('GET', '/stream')
+        response = streaming.getresponse()
+        assert response.readline() == b'first\n'
+        own.process.terminate()
+        await_refusal(own.url)
+        idle.sendall(b'GET /open HTTP/1.1\r\nHost: a\r\n\r\n')
+        head, _, body = read_all(idle).partition(b'\r\n\r\n')
+        assert body == b'open'
+        assert head.startswith(b'HTTP/1.0') or b'connection: close' in head.lower().split(b'\r\n')
+        assert response.read() == b'second\n'
+        assert own.process.wait(LINGER + MARGIN) == 0
+
+
+def test_idle_connections_get_a_second_to_send_a_request(own: Server) -> None:
     with closing(raw(own.url)), closing(connect(own.url)) as kept_alive:
         kept_alive.request('GET', '/path/a')
         assert kept_alive.getresponse().read() == b'a'
         started = time.monotonic()
         assert own.stop() == 0
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < LINGER + MARGIN
+
+
+def test_long_idle_connections_do_not_delay_it(own: Server) -> None:
+    with closing(raw(own.url)), closing(connect(own.url)) as kept_alive:
+        kept_alive.request('GET', '/path/a')
+        assert kept_alive.getresponse().read() == b'a'
+        time.sleep(LINGER)
+        started = time.monotonic()
+        assert own.stop() == 0
+        assert time.monotonic() - started < 0.8 * LINGER
 
 
 def await_refusal(url: str, seconds: float = 5) -> None:
