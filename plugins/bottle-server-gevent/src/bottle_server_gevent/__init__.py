@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.connections import WaitingConnections
@@ -31,6 +31,7 @@ class GeventServer(ServerAdapter):
     name = 'gevent'
     backend = Backend('gevent', 'gevent.pywsgi')
     native_call = 'gevent.pywsgi.WSGIServer'
+    native_names: ClassVar = {'ssl_context': 'ssl_context'}
     capabilities = Capabilities(
         concurrency='greenlets',
         prebound_sockets=True,
@@ -47,21 +48,26 @@ class GeventServer(ServerAdapter):
 
     def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
         """Serve every socket from one pool of greenlets until stopped, then until the pool is empty."""
+        import gevent
         from gevent.pool import Pool
         from gevent.pywsgi import WSGIServer
 
         connections = WaitingConnections()
-        options = {'spawn': Pool(), **({'log': None} if self.quiet else {}), **self.options}
+        silent = self.quiet or not self.logs_requests
+        options = {'spawn': Pool(), **({'log': None} if silent else {}), **self.options}
         handler_class = _handler_class(connections)
         servers = [WSGIServer(each, handler, handler_class=handler_class, **options) for each in sockets]
         for server in servers:
+            if self.shares_sockets:
+                server.max_accept = 1  # one process must not take what others could answer sooner
             server.start()
         self._wait_until_stopped()
+        draining = gevent.spawn(connections.drain, gevent.sleep)  # now: the pool may be full of idle connections
         for server in servers:
             for accepted in islice(iter(server.do_read, None), BACKLOG):  # what waits in the queue is not refused
                 server.do_handle(*accepted)
             server.close()
-        connections.drain()
+        draining.join()
         for pool in (server.pool for server in servers if server.pool is not None):
             pool.join()
 
@@ -82,10 +88,10 @@ class GeventServer(ServerAdapter):
             self._wake.send()
 
     def native_options(self) -> Collection[str]:
-        """Return the parameters of gevent's server and those of its TLS."""
+        """Return the parameters of gevent's server and its TLS context."""
         from gevent.pywsgi import WSGIServer
 
-        return [*(inspect.signature(WSGIServer).parameters.keys() - OURS), 'certfile', 'keyfile', 'ssl_context']
+        return [*(inspect.signature(WSGIServer).parameters.keys() - OURS), 'ssl_context']
 
 
 def _handler_class(connections: WaitingConnections) -> type:
@@ -94,7 +100,8 @@ def _handler_class(connections: WaitingConnections) -> type:
 
     class Handler(WSGIHandler):  # type: ignore[misc]  # the type of the base class is not known
         def read_requestline(self) -> Any:
-            with connections.waiting(getattr(self.socket, '_sock', self.socket)):
+            reused = self.requestline is not None
+            with connections.waiting(getattr(self.socket, '_sock', self.socket), reused=reused):
                 return super().read_requestline()
 
         def finalize_headers(self) -> None:

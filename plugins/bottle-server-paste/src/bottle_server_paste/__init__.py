@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bottle.errors import ServerOptionError
 from bottle.serving import AcceptingAdapter, Backend, Capabilities, ServerAdapter, hookimpl
@@ -33,11 +33,13 @@ class PasteServer(AcceptingAdapter):
     name = 'paste'
     backend = Backend('Paste', 'paste.httpserver')
     native_call = 'paste.httpserver.serve'
+    native_names: ClassVar = {'threads': 'threadpool_workers'}
     capabilities = Capabilities(
         concurrency='threads',
         prebound_sockets=True,
         unix_sockets=True,
         ipv6=True,
+        tls=True,
         chunked_requests=True,
         streaming=True,
         graceful_drain=True,

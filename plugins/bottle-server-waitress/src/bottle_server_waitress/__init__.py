@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bottle.errors import ServerOptionError
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
-from bottle.serving.sockets import BACKLOG
+from bottle.serving.connections import PAUSE_WHEN_LINGERING
 
 if TYPE_CHECKING:
     import socket
@@ -26,6 +26,7 @@ class WaitressServer(ServerAdapter):
     name = 'waitress'
     backend = Backend('waitress', 'waitress')
     native_call = 'waitress.create_server'
+    native_names: ClassVar = {'threads': 'threads', 'max_body': 'max_request_body_size'}
     capabilities = Capabilities(
         concurrency='threads',
         prebound_sockets=True,
@@ -46,22 +47,24 @@ class WaitressServer(ServerAdapter):
         from waitress import create_server, wasyncore
         from waitress.trigger import trigger
 
+        from bottle_server_waitress.draining import accept_queued, channel_class, close_idle
+
         dispatchers: dict[int, Any] = {}
-        server = create_server(handler, map=dispatchers, sockets=list(sockets), **self.options)
-        self._wake = trigger(dispatchers)
-        settings = {'timeout': server.adj.asyncore_loop_timeout, 'use_poll': server.adj.asyncore_use_poll}
-        while not self._stopping:
-            wasyncore.loop(map=dispatchers, count=1, **settings)
+        # The core says which proxies are believed; waitress clears what it does not believe only when asked to believe.
+        options = {'clear_untrusted_proxy_headers': 'trusted_proxy' in self.options, **self.options}
+        server = create_server(handler, map=dispatchers, sockets=list(sockets), **options)
         listeners = [each for each in dispatchers.values() if each.accepting]
-        for _ in range(BACKLOG):  # what waits in the queue is still accepted and read
-            queued = _accept_queued(listeners, dispatchers)
-            wasyncore.loop(map=dispatchers, count=1, timeout=0)
-            if not queued:
-                break
         for listener in listeners:
+            listener.channel_class = channel_class(lambda: self._stopping)
+        self._wake = trigger(dispatchers)
+        poll, seconds = server.adj.asyncore_use_poll, server.adj.asyncore_loop_timeout
+        while not self._stopping:
+            wasyncore.loop(seconds, poll, dispatchers, count=1)
+        for listener in listeners:
+            accept_queued(listener, dispatchers)
             wasyncore.dispatcher.close(listener)  # its own close() would end the trigger that running requests pull
-        while _close_idle(dispatchers):
-            wasyncore.loop(map=dispatchers, count=1, **settings)
+        while close_idle(dispatchers):
+            wasyncore.loop(PAUSE_WHEN_LINGERING, poll, dispatchers, count=1)
         server.task_dispatcher.shutdown()
         wasyncore.close_all(dispatchers)
 
@@ -86,24 +89,6 @@ class WaitressServer(ServerAdapter):
             Adjustments(**self.options)
         except (TypeError, ValueError) as error:
             raise ServerOptionError(f'waitress refuses its options: {error}') from error
-
-
-def _accept_queued(listeners: list[Any], dispatchers: dict[int, Any]) -> bool:
-    """Accept what waits in the queue of each socket; return whether there was anything."""
-    before = len(dispatchers)
-    for listener in listeners:
-        listener.handle_accept()
-    return len(dispatchers) > before
-
-
-def _close_idle(dispatchers: dict[int, Any]) -> bool:
-    """Close the connections that have nothing to receive, to answer or to send; return whether any other is left."""
-    channels = [each for each in dispatchers.values() if hasattr(each, 'requests')]
-    busy = [each for each in channels if each.requests or each.request is not None or each.total_outbufs_len]
-    for channel in channels:
-        if channel not in busy:
-            channel.handle_close()
-    return bool(busy)
 
 
 @hookimpl
