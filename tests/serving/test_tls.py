@@ -3,6 +3,7 @@
 import os
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import time
@@ -172,7 +173,7 @@ def test_who_does_not_speak_tls_harms_nobody(server: Server, data: bytes) -> Non
 
 def test_who_says_nothing_or_leaves_blocks_nobody(server: Server) -> None:
     leaving = raw(server.url)
-    leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\x01\x00\x00\x00\x00\x00\x00\x00')  # a reset
+    leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))  # closing is a reset
     leaving.close()
     with closing(raw(server.url)), closing(raw(server.url)), closing(secured(server, trusting())):
         assert fetch(server, '/path/a').body == b'a'

@@ -4,6 +4,7 @@ import os
 import socket
 import ssl
 import stat
+import struct
 import subprocess
 import sys
 import threading
@@ -138,6 +139,15 @@ def test_a_client_that_leaves_during_the_handshake() -> None:
     with closing(encrypted(ours, server_context(CERTIFICATE, KEY))) as server:
         theirs.close()
         assert server.recv(10) == b''
+
+
+def test_a_client_that_has_left_before_it_was_accepted() -> None:
+    with closing(socket.create_server(('127.0.0.1', 0))) as listener:
+        leaving = socket.create_connection(listener.getsockname(), TIMEOUT)
+        leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))  # closing is a reset
+        leaving.close()
+        with closing(listener.accept()[0]) as connection, pytest.raises(OSError, match='not connected'):
+            encrypted(connection, server_context(CERTIFICATE, KEY))
 
 
 def test_sending_after_a_failed_handshake_is_a_lost_connection() -> None:

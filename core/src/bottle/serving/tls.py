@@ -256,6 +256,7 @@ def encrypted(connection: socket.socket, context: ssl.SSLContext) -> TLSConnecti
     Raises:
         OSError: the client has gone away already.
     """
+    connection.getpeername()  # of one that is gone, the standard library would read in the clear
     context.sslsocket_class = TLSConnection
     wrapped = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
     return cast('TLSConnection', wrapped)
