@@ -241,7 +241,8 @@ BROKEN_FILES = [
     ('app.ini', 'a = 1', 'line: 1'),
     ('app.ini', '[a]\nb = 1\nb = 2', '[line 3]'),
     ('app.ini', '[a]\nb = ${c}', 'interpolation'),
-    ('app.ini', '[a]\nb\n c', 'without a value'),
+    ('app.ini', '[a]\nb\nc = ${b}', 'referred to'),
+    ('app.ini', '[a]\nb\n c', ''),  # said in other words from Python 3.13 on
     ('app.toml', None, 'No such file'),
     ('app.json', None, 'No such file'),
     ('app.ini', None, 'No such file'),
@@ -299,7 +300,7 @@ def test_ini_is_what_a_configdict_would_load(tmp_path: Path, lines: list[str]) -
     path = written(tmp_path, 'app.ini', '\n'.join(['[ROOT]', *lines]))
     try:
         expected = ConfigDict().load_config(path)
-    except Error:
+    except (Error, TypeError):  # the latter for a reference to a name without a value
         with pytest.raises(ServerOptionError):
             read_file(path)
     else:

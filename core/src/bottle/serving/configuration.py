@@ -208,8 +208,8 @@ def _ini(path: str) -> dict[str, Any]:
         flat = _sections(path)
     except Error as error:
         raise ValueError(str(error)) from error
-    except AttributeError as error:  # what configparser raises for it up to Python 3.12
-        raise ValueError('an indented line continues a name without a value') from error
+    except (AttributeError, TypeError) as error:  # configparser has no words of its own for it
+        raise ValueError('a name without a value is continued by an indented line, or referred to by ${}') from error
     backend = {name: value and readers.literal(value) for name, value in _below(f'{TABLE}.{BACKEND_TABLE}.', flat)}
     options = dict(_below(f'{TABLE}.', flat))
     return {**flat, TABLE: {**options, BACKEND_TABLE: backend}} if options or backend else flat
