@@ -25,7 +25,7 @@ family, address, hidden, workers = sys.argv[1:]
 listener = socket.socket(getattr(socket, family))
 listener.bind(address if family == 'AF_UNIX' else (address, 0))
 listener.listen()
-if hidden == 'hidden':
+if hidden == 'hidden' and sys.platform == 'linux':
     ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE: from now on /proc tells root alone
 for _ in range(int(workers)):
     if not os.fork():
