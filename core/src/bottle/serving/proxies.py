@@ -268,8 +268,8 @@ def _set_host(environ: Environ, claims: Claims) -> None:
     """Set scheme, host and port, so that each way to build a URL (PEP 3333, "URL Reconstruction") gives the same."""
     if claims.proto is claims.host is claims.port is None:
         return
-    scheme = (claims.proto or environ.get('wsgi.url_scheme', 'http')).lower()
-    host = claims.host or environ.get('HTTP_HOST', '')
+    scheme = environ.get('wsgi.url_scheme', 'http') if claims.proto is None else claims.proto.lower()
+    host = environ.get('HTTP_HOST', '') if claims.host is None else claims.host
     if scheme not in DEFAULT_PORTS:
         raise _Malformed('The forwarded scheme is neither http nor https.')
     if claims.host == '' or not is_host(host):
