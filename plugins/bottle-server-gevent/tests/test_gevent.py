@@ -3,21 +3,27 @@
 import json
 import ssl
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from gevent import get_hub
+from gevent.pool import Pool
 
 from bottle import Bottle, start
+from bottle.serving.connections import LINGER
+from bottle.serving.sockets import listen
 from bottle_server_gevent import GeventServer
-from tests.support.client import fetch, raw
-from tests.support.measuring import certificate
+from tests.support.client import connect, fetch, raw, read_all
+from tests.support.measuring import certificate, until
 from tests.support.processes import serving
 from tests.support.programs import ABOUT, about, refusal, running
 
 CLIENTS = 50
+MARGIN = 1.0  # seconds that a drain may take beyond what runs
 TOGETHER = """\
 import gevent
 from gevent import monkey
@@ -135,13 +141,92 @@ def test_servers_in_threads_of_one_process() -> None:
             raw(first.url)
 
 
-def test_a_drain_ends_idle_connections_that_are_encrypted(tmp_path: Path) -> None:
+@pytest.fixture
+def contexts(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return the TLS contexts of a server and of its client."""
     certfile, keyfile = certificate(tmp_path)
-    context = ssl.create_default_context(cafile=certfile)
-    with running(tmp_path, ABOUT, 'gevent', certfile=certfile, keyfile=keyfile) as server:
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certfile, keyfile)
+    return server, ssl.create_default_context(cafile=certfile)
+
+
+def test_a_drain_ends_idle_connections_that_are_encrypted(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    app = Bottle()
+    app.route('/', callback=lambda: 'here')
+    with start(app, 'gevent', port=0, ssl_context=contexts[0]) as server:
         assert server.url.startswith('https://')
-        plain = raw(server.url)
-        with closing(context.wrap_socket(plain, server_hostname='localhost')) as connection:
-            connection.sendall(b'GET /about/ HTTP/1.1\r\nHost: a\r\n\r\n')
-            assert b' 200 ' in connection.recv(1024)
-            assert server.stop() == 0
+        silent, plain = raw(server.url), raw(server.url)  # the first one begins not even with TLS
+        with closing(silent), closing(contexts[1].wrap_socket(plain, server_hostname='localhost')) as connection:
+            for _ in range(2):
+                connection.sendall(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+                assert until(connection, b'here').endswith(b'here')
+            server.adapter.stop()
+            connection.sendall(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+            assert b'Connection: close' in until(connection, b'here')
+            server.stop(LINGER + MARGIN)
+
+
+def test_who_does_not_speak_tls_is_left_and_others_are_served(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    with start(Bottle(), 'gevent', port=0, ssl_context=contexts[0]) as server, closing(raw(server.url)) as plain:
+        plain.sendall(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+        with suppress(ConnectionError):
+            assert b'HTTP' not in read_all(plain)
+        connection = contexts[1].wrap_socket(raw(server.url), server_hostname='localhost')
+        with closing(connection):
+            connection.sendall(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+            assert b' 404 ' in connection.recv(1024)
+
+
+def test_a_pool_that_is_full_of_idle_connections_does_not_stop_the_drain(tmp_path: Path) -> None:
+    with running(tmp_path, ABOUT, 'gevent', spawn=1) as server, closing(raw(server.url)) as idle:
+        idle.sendall(b'GET /about/ HTTP/1.1\r\nHost: a\r\n\r\n')
+        assert b' 200 ' in idle.recv(1024)
+        with closing(raw(server.url)) as queued:
+            queued.sendall(b'GET /about/ HTTP/1.1\r\nHost: a\r\n\r\n')
+            server.process.terminate()
+            assert b' 200 ' in queued.recv(1024)
+            assert server.process.wait(LINGER + MARGIN) == 0
+
+
+@pytest.mark.parametrize('logs', [True, False])
+def test_requests_are_logged_unless_the_core_does(logs: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    adapter = GeventServer('127.0.0.1', 0)
+    adapter.logs_requests = logs
+    with start(Bottle(), adapter, quiet=False) as server:
+        assert fetch(server.url, '/logged').status == 404
+    assert ('GET /logged' in capfd.readouterr().err) is logs
+
+
+class Turns(Pool):  # type: ignore[misc]  # the type of the base class is not known
+    """Remembers in which turn of the loop each connection was taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers: list[int] = []
+
+    def spawn(self, *args: Any, **options: Any) -> Any:
+        self.numbers.append(get_hub().loop.iteration)
+        return super().spawn(*args, **options)
+
+
+@pytest.mark.parametrize('shares', [True, False])
+def test_where_sockets_are_shared_one_connection_is_taken_at_a_time(shares: bool) -> None:
+    adapter = GeventServer('127.0.0.1', 0, spawn=Turns())
+    adapter.shares_sockets = shares
+    with ExitStack() as stack:
+        listener = stack.enter_context(closing(listen('127.0.0.1', 0)))
+        url = f'http://127.0.0.1:{listener.getsockname()[1]}/'
+        clients = [stack.enter_context(closing(connect(url))) for _ in range(3)]
+        for client in clients:
+            client.request('GET', '/')
+        thread = threading.Thread(target=adapter.serve, args=(Bottle(), [listener]))
+        thread.start()
+        assert [client.getresponse().status for client in clients] == [404] * 3
+        adapter.stop()
+        thread.join(LINGER + MARGIN)
+        assert not thread.is_alive()
+    assert len(set(adapter.options['spawn'].numbers)) == (3 if shares else 1)
+
+
+def test_portable_options_have_names_that_gevent_knows() -> None:
+    assert set(GeventServer.native_names.values()) <= set(GeventServer().native_options())

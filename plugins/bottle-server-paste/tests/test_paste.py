@@ -1,24 +1,26 @@
 """What is particular to Paste: faults of its environ that the adapter mends, and its pool of threads."""
 
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bottle.serving.connections import LINGER
 from bottle_server_paste import PasteServer
-from tests.support.client import fetch, interrupted, raw, read_all
+from tests.support.client import connect, fetch, interrupted, raw, read_all
 from tests.support.processes import Server
 from tests.support.programs import ABOUT, about, refusal, running
 
 SLOW = """\
 import time
-from bottle import route, run
+from bottle import request, route, run
 
 @route('/slow')
 def slow():
-    time.sleep(0.05)
+    time.sleep(float(request.query.get('seconds', 0.05)))
     return 'done'
 """
 CHUNKED = {'Transfer-Encoding': 'chunked'}
@@ -119,3 +121,33 @@ def test_a_queue_that_is_longer_than_its_threads_is_answered_before_the_end(tmp_
     with running(tmp_path, SLOW, 'paste', threadpool_workers=2) as server:
         assert interrupted(server.url, '/slow', 30, server.process.terminate) == [b'done'] * 30
         assert server.process.wait(10) == 0
+
+
+def test_a_connection_that_waits_for_a_thread_during_the_drain_loses_nothing(tmp_path: Path) -> None:
+    with (
+        running(tmp_path, SLOW, 'paste', threadpool_workers=1) as server,
+        closing(connect(server.url)) as first,
+        closing(connect(server.url)) as second,
+        ExitStack() as stack,
+    ):
+        first.request('GET', f'/slow?seconds={2 * LINGER}')
+        second.connect()
+        for _ in range(5):  # these never send anything
+            stack.enter_context(closing(raw(server.url)))
+        server.process.terminate()
+        time.sleep(1.5 * LINGER)  # it has waited longer than an idle connection may
+        second.request('GET', '/slow')
+        assert (first.getresponse().read(), second.getresponse().read()) == (b'done', b'done')
+        assert server.process.wait(1) == 0
+
+
+def test_it_logs_no_requests(tmp_path: Path) -> None:
+    with running(tmp_path, ABOUT, 'paste') as server:
+        assert fetch(server.url, '/about/').status == 200
+        assert fetch(server.url, '/nothing').status == 404
+        assert server.stop() == 0
+    assert not [line for line in server.output if 'GET' in line]
+
+
+def test_portable_options_have_names_that_paste_knows() -> None:
+    assert set(PasteServer.native_names.values()) <= set(PasteServer().native_options())

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from bottle.serving.connections import LINGER
 from bottle_server_waitress import WaitressServer
-from tests.support.client import connect, fetch, interrupted
+from tests.support.client import connect, fetch, interrupted, raw, read_all
+from tests.support.measuring import until
 from tests.support.programs import ABOUT, about, refusal, running
 
 SLOW = """\
@@ -23,6 +25,21 @@ def slow():
 def large():
     return b'x' * (16 << 20)
 """
+JUMP = """\
+import time
+from bottle import request, route, run
+
+real, offset = time.time, 0
+time.time = lambda: real() + offset
+
+@route('/jump')
+def jump():
+    global offset
+    offset = int(request.query.seconds)
+    return 'done'
+"""
+KEPT_ALIVE = b'GET /slow HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n'
+MARGIN = 1.0  # seconds that a drain may take beyond what runs
 
 
 def test_the_native_call() -> None:
@@ -70,3 +87,53 @@ def test_what_a_client_has_not_taken_yet_is_sent_before_the_end(tmp_path: Path) 
         server.process.terminate()
         assert len(response.read()) == 16 << 20
         assert server.process.wait(10) == 0
+
+
+def test_a_client_that_keeps_its_connection_is_told_that_it_ends(tmp_path: Path) -> None:
+    with running(tmp_path, SLOW, 'waitress') as server, closing(raw(server.url)) as connection:
+        connection.sendall(KEPT_ALIVE)
+        assert b'Connection: Keep-Alive' in until(connection, b'done')
+        server.process.terminate()
+        connection.sendall(KEPT_ALIVE)
+        head, _, body = read_all(connection).partition(b'\r\n\r\n')
+        assert body == b'done'
+        assert [line for line in head.split(b'\r\n') if line.startswith(b'Connection:')] == [b'Connection: close']
+        assert server.process.wait(LINGER + MARGIN) == 0
+
+
+@pytest.mark.parametrize('seconds', [3600, -3600])
+def test_a_clock_that_jumps_neither_kills_nor_holds_a_connection(tmp_path: Path, seconds: int) -> None:
+    with running(tmp_path, JUMP, 'waitress') as server, closing(connect(server.url)) as kept_alive:
+        for number in range(3):
+            kept_alive.request('GET', f'/jump?seconds={number % 2 * seconds}')
+            assert kept_alive.getresponse().read() == b'done'
+            for _ in range(3):  # so often the loop looks for connections that have been idle for too long
+                assert fetch(server.url, '/jump?seconds=' + str(number % 2 * seconds)).body == b'done'
+        kept_alive.request('GET', f'/jump?seconds={seconds}')
+        assert kept_alive.getresponse().read() == b'done'
+        server.process.terminate()
+        assert server.process.wait(LINGER + MARGIN) == 0
+
+
+FORWARDED = {'X-Forwarded-For': '10.1.2.3', 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'evil.example'}
+
+
+@pytest.mark.parametrize(('options', 'arrives'), [({}, True), ({'trusted_proxy': '10.0.0.1'}, False)])
+def test_nobody_is_believed_by_default(tmp_path: Path, options: dict[str, Any], arrives: bool) -> None:
+    with running(tmp_path, ABOUT, 'waitress', **options) as server:
+        environ = about(server, **FORWARDED)['environ']
+        assert (environ['REMOTE_ADDR'], environ['wsgi.url_scheme']) == ('127.0.0.1', 'http')
+        assert environ['HTTP_HOST'] in server.url
+        assert (environ.get('HTTP_X_FORWARDED_FOR') == '10.1.2.3') is arrives
+
+
+def test_it_logs_no_requests(tmp_path: Path) -> None:
+    with running(tmp_path, ABOUT, 'waitress') as server:
+        assert fetch(server.url, '/about/').status == 200
+        assert fetch(server.url, '/nothing').status == 404
+        assert server.stop() == 0
+    assert not [line for line in server.output if 'GET' in line]
+
+
+def test_portable_options_have_names_that_waitress_knows() -> None:
+    assert set(WaitressServer.native_names.values()) <= set(WaitressServer().native_options())

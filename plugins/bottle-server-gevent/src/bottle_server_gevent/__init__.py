@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.connections import WaitingConnections
-from bottle.serving.sockets import BACKLOG
 
 if TYPE_CHECKING:
     import socket
@@ -48,28 +46,24 @@ class GeventServer(ServerAdapter):
 
     def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
         """Serve every socket from one pool of greenlets until stopped, then until the pool is empty."""
-        import gevent
         from gevent.pool import Pool
         from gevent.pywsgi import WSGIServer
+
+        from bottle_server_gevent.draining import drain, handler_class, wait_as_greenlet
 
         connections = WaitingConnections()
         silent = self.quiet or not self.logs_requests
         options = {'spawn': Pool(), **({'log': None} if silent else {}), **self.options}
-        handler_class = _handler_class(connections)
-        servers = [WSGIServer(each, handler, handler_class=handler_class, **options) for each in sockets]
+        options['handler_class'] = handler_class(connections)
+        servers = [WSGIServer(each, handler, **options) for each in sockets]
         for server in servers:
+            if server.ssl_enabled:
+                wait_as_greenlet(server, options['ssl_context'])
             if self.shares_sockets:
                 server.max_accept = 1  # one process must not take what others could answer sooner
             server.start()
         self._wait_until_stopped()
-        draining = gevent.spawn(connections.drain, gevent.sleep)  # now: the pool may be full of idle connections
-        for server in servers:
-            for accepted in islice(iter(server.do_read, None), BACKLOG):  # what waits in the queue is not refused
-                server.do_handle(*accepted)
-            server.close()
-        draining.join()
-        for pool in (server.pool for server in servers if server.pool is not None):
-            pool.join()
+        drain(servers, connections)
 
     def _wait_until_stopped(self) -> None:
         from gevent import event, get_hub
@@ -92,25 +86,6 @@ class GeventServer(ServerAdapter):
         from gevent.pywsgi import WSGIServer
 
         return [*(inspect.signature(WSGIServer).parameters.keys() - OURS), 'ssl_context']
-
-
-def _handler_class(connections: WaitingConnections) -> type:
-    """Return a request handler whose idle connections can be ended."""
-    from gevent.pywsgi import WSGIHandler
-
-    class Handler(WSGIHandler):  # type: ignore[misc]  # the type of the base class is not known
-        def read_requestline(self) -> Any:
-            reused = self.requestline is not None
-            with connections.waiting(getattr(self.socket, '_sock', self.socket), reused=reused):
-                return super().read_requestline()
-
-        def finalize_headers(self) -> None:
-            super().finalize_headers()
-            if connections.draining:
-                self.close_connection = True
-                self.response_headers.append((b'Connection', b'close'))
-
-    return Handler
 
 
 @hookimpl
