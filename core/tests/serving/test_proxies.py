@@ -242,7 +242,7 @@ MALFORMED = [
     {'x_forwarded_for': '1.2.3.4,' * (MAX_LENGTH // 8) + '1.2.3.4'},
     {'x_forwarded_for': ','.join(['10.0.0.1'] * (MAX_HOPS + 1))},
     {'forwarded': ','.join(['for=10.0.0.1'] * (MAX_HOPS + 1))},
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize('headers', MALFORMED, ids=str)

@@ -138,20 +138,22 @@ def _combined(exchange: _Exchange) -> str:
 
 def _json(exchange: _Exchange) -> str:
     environ = exchange.environ
-    return json.dumps({
-        'time': datetime.fromtimestamp(exchange.began, UTC).astimezone().isoformat(timespec='milliseconds'),
-        'remote_addr': environ.get('REMOTE_ADDR') or None,
-        'method': exchange.method,
-        'path': _quoted_path(exchange.path),
-        'query': exchange.query,
-        'protocol': environ.get('SERVER_PROTOCOL'),
-        'status': int(exchange.status) if exchange.status.isdecimal() else None,
-        'bytes': exchange.sent,
-        'duration_ms': round(exchange.milliseconds, 3),
-        'referer': environ.get('HTTP_REFERER'),
-        'user_agent': environ.get('HTTP_USER_AGENT'),
-        'host': environ.get('HTTP_HOST'),
-    })  # fmt: skip
+    return json.dumps(
+        {
+            'time': datetime.fromtimestamp(exchange.began, UTC).astimezone().isoformat(timespec='milliseconds'),
+            'remote_addr': environ.get('REMOTE_ADDR') or None,
+            'method': exchange.method,
+            'path': _quoted_path(exchange.path),
+            'query': exchange.query,
+            'protocol': environ.get('SERVER_PROTOCOL'),
+            'status': int(exchange.status) if exchange.status.isdecimal() else None,
+            'bytes': exchange.sent,
+            'duration_ms': round(exchange.milliseconds, 3),
+            'referer': environ.get('HTTP_REFERER'),
+            'user_agent': environ.get('HTTP_USER_AGENT'),
+            'host': environ.get('HTTP_HOST'),
+        }
+    )
 
 
 FORMATS = {'common': _common, 'combined': _combined, 'json': _json}
