@@ -56,14 +56,15 @@ def _refuse_body(environ: Environ, start_response: StartResponse, exc_info: Any 
 
 def _counting(app: WSGIApplication, limit: int, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     environ['wsgi.input'] = LimitedInput(environ['wsgi.input'], limit)
-    refuse_body = partial(_refuse_body, environ, start_response)
     try:
         body = app(environ, start_response)
-    except BodyTooLarge:
-        return refuse_body(sys.exc_info())  # a server that has sent the headers raises the exception again
-    if isinstance(body, list | tuple):
+    except (
+        BodyTooLarge
+    ):  # a server that has sent the headers raises it again (PEP 3333, "The start_response() Callable")
+        return _refuse_body(environ, start_response, sys.exc_info())
+    if isinstance(body, (list, tuple)):
         return body  # nothing is left to run that could read
-    return _Refusable(body, refuse_body)
+    return _Refusable(body, partial(_refuse_body, environ, start_response))
 
 
 def refuse(
@@ -222,7 +223,7 @@ def observed(body: Iterable[bytes], observer: Observer) -> Passage:
         body: what the application has returned.
         observer: is told.
     """
-    return (SizedPassage if isinstance(body, list | tuple) else Passage)(body, observer)
+    return (SizedPassage if isinstance(body, (list, tuple)) else Passage)(body, observer)
 
 
 class _Refusable:

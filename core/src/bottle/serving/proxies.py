@@ -90,7 +90,7 @@ def trusting(app: WSGIApplication, networks: Sequence[str]) -> WSGIApplication:
 
     With `Forwarded`, no `X-Forwarded-` header is believed: a proxy that writes the standard one may well pass on the
     others as the client has sent them. It may also be the other way round, which is why both must name the same last
-    hop where both are there.
+    hop where both are there. A trusted proxy has to set, or to remove, every other header of these that is not its own.
 
     The path of `X-Forwarded-Prefix` goes to `SCRIPT_NAME`, whether the proxy has removed it from the path or not: a
     path that begins with these segments loses them.
