@@ -543,3 +543,37 @@ def test_a_file_that_is_not_open_stays_so(tmp_path: Path) -> None:
     reopen()
     handler.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_reopening_in_a_signal_handler_loses_no_line(tmp_path: Path) -> None:
+    text = (
+        'import signal, threading\n'
+        'from bottle.serving.logs import reopen\n'
+        'handler = logging.FileHandler("own.log")\n'
+        'logger = logging.getLogger("own")\n'
+        'logger.addHandler(handler)\n'
+        'renamed, more = [], threading.Event()\n'
+        'def rotate(*_):\n'
+        '    os.rename("own.log", f"old.{len(renamed)}.log")\n'
+        '    reopen()\n'
+        '    renamed.append(True)\n'
+        '    more.set()\n'
+        'signal.signal(signal.SIGUSR1, rotate)\n'
+        'def ask():\n'
+        '    for _ in range(20):\n'
+        '        more.clear()\n'
+        '        os.kill(os.getpid(), signal.SIGUSR1)\n'
+        '        more.wait(10)\n'
+        'asking = threading.Thread(target=ask)\n'
+        'asking.start()\n'
+        'count = 0\n'
+        'while asking.is_alive():\n'
+        '    logger.error(count)\n'
+        '    count += 1\n'
+        'print(count, len(renamed))\n'
+    )
+    done = program(text, tmp_path)
+    count, renamed = map(int, done.stdout.split())
+    written = ''.join(path.read_text() for path in tmp_path.glob('*.log')).split()
+    assert (renamed, done.stderr) == (20, '')
+    assert sorted(map(int, written)) == list(range(count))

@@ -241,6 +241,9 @@ MALFORMED = [
     *({'x_forwarded_prefix': text} for text in ['a', '//a', '/a//b', '/..', '/a/../b', '/.', '/a%2f', '/a b', '/a?b']),
     {'x_forwarded_for': '1.2.3.4,' * (MAX_LENGTH // 8) + '1.2.3.4'},
     {'x_forwarded_for': ','.join(['10.0.0.1'] * (MAX_HOPS + 1))},
+    {'forwarded': 'for=1.2.3.4;secret=' + 'x' * MAX_LENGTH},
+    {'forwarded': 'for=1.2.3.4;secret="\0"'},
+    {'x_forwarded_for': '\x1b, 1.2.3.4'},
     {'forwarded': ','.join(['for=10.0.0.1'] * (MAX_HOPS + 1))},
 ]
 
