@@ -455,7 +455,7 @@ def test_a_reader_that_has_gone(tmp_path: Path) -> None:
     )
     process = subprocess.Popen(
         [sys.executable, '-c', PROGRAM + text],
-        env=clean_environment(),
+        env=clean_environment({'PYTHONUNBUFFERED': ''}),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -517,10 +517,13 @@ def test_reopening_loses_no_line(tmp_path: Path, mode: str) -> None:
     for thread in threads:
         thread.join(30)
     reopen()  # of a file that is still there: appended to
+    logger.error('last')
     handler.close()
     texts = [each.read_text() for each in tmp_path.iterdir()]
     assert len(texts) == 21
-    assert sorted(''.join(texts).split()) == sorted(f'{name}-{number}' for name in range(4) for number in range(500))
+    assert sorted(''.join(texts).split()) == sorted(
+        ['last', *(f'{name}-{number}' for name in range(4) for number in range(500))]
+    )
 
 
 def test_a_file_that_cannot_be_reopened_is_kept(tmp_path: Path) -> None:
