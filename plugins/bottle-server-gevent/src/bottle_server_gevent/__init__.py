@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.connections import WaitingConnections
+from bottle.serving.sockets import BACKLOG
 
 if TYPE_CHECKING:
     import socket
@@ -46,34 +49,31 @@ class GeventServer(ServerAdapter):
 
     def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
         """Serve every socket from one pool of greenlets until stopped, then until the pool is empty."""
-        from gevent.pool import Pool
-        from gevent.pywsgi import WSGIServer
+        from gevent import event, get_hub, pool, pywsgi, sleep, spawn, ssl
 
-        from bottle_server_gevent.draining import drain, handler_class, wait_as_greenlet
-
-        connections = WaitingConnections()
-        silent = self.quiet or not self.logs_requests
-        options = {'spawn': Pool(), **({'log': None} if silent else {}), **self.options}
-        options['handler_class'] = handler_class(connections)
-        servers = [WSGIServer(each, handler, **options) for each in sockets]
+        connections, stopped = WaitingConnections(), event.Event()
+        log = {'log': None} if self.quiet or not self.logs_requests else {}
+        options = {'spawn': pool.Pool(), **log, **self.options, 'handler_class': _handler_class(connections)}
+        servers = [pywsgi.WSGIServer(each, handler, **options) for each in sockets]
         for server in servers:
-            if server.ssl_enabled:
-                wait_as_greenlet(server, options['ssl_context'])
-            if self.shares_sockets:
-                server.max_accept = 1  # one process must not take what others could answer sooner
+            if server.ssl_enabled:  # a handshake and waits that let others run, without patching, and that a drain ends
+                server.wrap_socket = partial(ssl.SSLSocket, _context=options['ssl_context'])
+                server.ssl_args['do_handshake_on_connect'] = False
+            server.max_accept = 1 if self.shares_sockets else server.max_accept
             server.start()
-        self._wait_until_stopped()
-        drain(servers, connections)
-
-    def _wait_until_stopped(self) -> None:
-        from gevent import event, get_hub
-
-        stopped = event.Event()
         self._wake = get_hub().loop.async_()
         self._wake.start(stopped.set)
         if not self._stopping:
             stopped.wait()
         self._wake.stop()  # a further stop() is then without effect
+        draining = spawn(connections.drain, sleep)  # at once: the pool may be full of idle connections
+        for server in servers:
+            for accepted in islice(iter(server.do_read, None), BACKLOG):  # what waits in the queue is not refused
+                server.do_handle(*accepted)
+            server.close()
+        draining.join()
+        for group in {server.pool for server in servers} - {None}:
+            group.join()
 
     def stop(self) -> None:
         """Wake the serving greenlet; gevent's async watcher may be used from a signal handler and from any thread."""
@@ -86,6 +86,24 @@ class GeventServer(ServerAdapter):
         from gevent.pywsgi import WSGIServer
 
         return [*(inspect.signature(WSGIServer).parameters.keys() - OURS), 'ssl_context']
+
+
+def _handler_class(connections: WaitingConnections) -> type:
+    """Return a request handler whose idle connections can be ended."""
+    from gevent.pywsgi import WSGIHandler
+
+    class Handler(WSGIHandler):  # type: ignore[misc]  # the type of the base class is not known
+        def read_requestline(self) -> Any:
+            with connections.waiting(getattr(self.socket, '_sock', self.socket), reused=self.requestline is not None):
+                return super().read_requestline()
+
+        def finalize_headers(self) -> None:
+            super().finalize_headers()
+            if connections.draining:
+                self.close_connection = True
+                self.response_headers.append((b'Connection', b'close'))
+
+    return Handler
 
 
 @hookimpl

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bottle.errors import ServerOptionError
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
-from bottle.serving.connections import PAUSE_WHEN_LINGERING
+from bottle.serving.connections import LINGER, PAUSE_WHEN_LINGERING
+from bottle.serving.sockets import BACKLOG
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from bottle.serving.types import WSGIApplication
 
@@ -39,40 +41,35 @@ class WaitressServer(ServerAdapter):
         threads_option=True,
         file_wrapper=True,
     )
-    _stopping = False
-    _wake: Any = None
+    stopping = False
+    _wake: Callable[[], object] = staticmethod(lambda: None)
 
     def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
         """Run waitress' loop until stopped, then until no request is left."""
-        from waitress import create_server, wasyncore
-        from waitress.trigger import trigger
+        from waitress import create_server, trigger, wasyncore
 
-        from bottle_server_waitress.draining import accept_queued, channel_class, close_idle
-
-        dispatchers: dict[int, Any] = {}
-        # The core says which proxies are believed; waitress clears what it does not believe only when asked to believe.
-        options = {'clear_untrusted_proxy_headers': 'trusted_proxy' in self.options, **self.options}
-        server = create_server(handler, map=dispatchers, sockets=list(sockets), **options)
-        listeners = [each for each in dispatchers.values() if each.accepting]
+        loop: dict[int, Any] = {}
+        options = {'clear_untrusted_proxy_headers': 'trusted_proxy' in self.options, **self.options}  # the core decides
+        adjustments = create_server(handler, map=loop, sockets=list(sockets), **options).adj
+        listeners = [each for each in loop.values() if each.accepting]
         for listener in listeners:
-            listener.channel_class = channel_class(lambda: self._stopping)
-        self._wake = trigger(dispatchers)
-        poll, seconds = server.adj.asyncore_use_poll, server.adj.asyncore_loop_timeout
-        while not self._stopping:
-            wasyncore.loop(seconds, poll, dispatchers, count=1)
+            listener.channel_class = _channel_class(self)
+        self._wake = trigger.trigger(loop).pull_trigger
+        while not self.stopping:
+            wasyncore.loop(adjustments.asyncore_loop_timeout, adjustments.asyncore_use_poll, loop, count=1)
         for listener in listeners:
-            accept_queued(listener, dispatchers)
+            for _ in range(BACKLOG):  # so many may wait in its queue
+                listener.handle_accept()
             wasyncore.dispatcher.close(listener)  # its own close() would end the trigger that running requests pull
-        while close_idle(dispatchers):
-            wasyncore.loop(PAUSE_WHEN_LINGERING, poll, dispatchers, count=1)
-        server.task_dispatcher.shutdown()
-        wasyncore.close_all(dispatchers)
+        while any(each.lingers() for each in [*loop.values()] if hasattr(each, 'lingers')):
+            wasyncore.loop(PAUSE_WHEN_LINGERING, adjustments.asyncore_use_poll, loop, count=1)
+        listeners[0].task_dispatcher.shutdown()
+        wasyncore.close_all(loop)
 
     def stop(self) -> None:
         """Leave the loop; a byte through a pipe wakes it."""
-        self._stopping = True
-        if self._wake is not None:
-            self._wake.pull_trigger()
+        self.stopping = True
+        self._wake()
 
     def native_options(self) -> Collection[str]:
         """Return the names of waitress' adjustments."""
@@ -89,6 +86,32 @@ class WaitressServer(ServerAdapter):
             Adjustments(**self.options)
         except (TypeError, ValueError) as error:
             raise ServerOptionError(f'waitress refuses its options: {error}') from error
+
+
+def _channel_class(adapter: WaitressServer) -> type:
+    """Return a connection that, when the adapter stops, ends after its response or when it has long been idle."""
+    from waitress import channel, task
+
+    class Task(task.WSGITask):  # type: ignore[misc]  # the type of the base class is not known
+        def build_response_header(self) -> Any:
+            if adapter.stopping:
+                self.request.headers['CONNECTION'] = 'close'
+            return super().build_response_header()
+
+    class Channel(channel.HTTPChannel):  # type: ignore[misc]  # the type of the base class is not known
+        task_class = Task
+
+        def touch(self, _: float) -> None:
+            self.since = time.monotonic()  # waitress remembers a time of day, which may be changed
+
+        last_activity = property(lambda self: time.time() - time.monotonic() + self.since, touch)
+
+        def lingers(self) -> bool:
+            if time.monotonic() - self.since > LINGER and not (self.requests or self.request or self.total_outbufs_len):
+                self.handle_close()
+            return bool(self.connected)
+
+    return Channel
 
 
 @hookimpl
