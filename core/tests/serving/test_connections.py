@@ -125,6 +125,18 @@ def test_a_connection_that_begins_to_wait_during_the_drain_has_its_time(reused: 
     assert active.ended < silent.ended
 
 
+@pytest.mark.parametrize('reused', [True, False])
+def test_half_a_request_line_during_the_drain_does_not_hold_it(reused: bool) -> None:
+    connections = WaitingConnections()
+    connections.drain()
+    idlers = [Idler(connections, reused=reused) for _ in range(3)]
+    for idler in idlers:
+        idler.client.sendall(b'GET')
+    assert [idler.finished() for idler in idlers] == [[b'GET']] * 3
+    later = Idler(connections, reused=reused)  # the thread that looked after the others may have ended
+    assert later.finished() == []
+
+
 def test_a_connection_that_does_not_wait_is_not_touched() -> None:
     server, client = socket.socketpair()
     connections = WaitingConnections()

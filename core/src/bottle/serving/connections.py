@@ -34,7 +34,7 @@ class WaitingConnections:
     def __init__(self) -> None:
         self.draining = False
         self._drained_since = 0.0
-        self._sleep: Callable[[float], object] = time.sleep
+        self._watched = False
         self._lock = threading.Lock()
         self._waiting: dict[Any, float] = {}
 
@@ -42,69 +42,60 @@ class WaitingConnections:
     def waiting(self, connection: Any, *, reused: bool = False) -> Iterator[None]:
         """Hold a connection to be idle for the length of a `with` block, in which its next request line is read.
 
-        During a drain the block begins only when the client has sent something or has had its time.
-
         Parameters:
             connection: the connected socket, or what has its `fileno` and `shutdown`.
-            reused: whether a request was answered on it before.
+            reused: whether a request was answered on it before. During a drain, one on which none was has been idle
+                since the drain began: it was accepted before.
         """
         with self._lock:
-            self._waiting[connection] = time.monotonic()
-            late = self.draining
+            self._waiting[connection] = time.monotonic() if reused or not self.draining else self._drained_since
+            late = self.draining and not self._watched
+            self._watched |= late
+        if late:
+            threading.Thread(target=self._watch, args=(time.sleep,), name='bottle-drain', daemon=True).start()
         try:
-            if late:
-                self._linger(connection, reused)
             yield
         finally:
             with self._lock:
                 self._waiting.pop(connection, None)
 
     def drain(self, sleep: Callable[[float], object] = time.sleep) -> None:
-        """End the input of every connection that has been idle for `LINGER`, and wait until the others have been.
+        """End the input of every connection that has been idle for `LINGER`, and wait until no one is idle.
 
         A client may send its next request at the very moment: whoever was active just now is answered once more. What
-        a client has sent already is read and answered in any case. Blocks for at most `LINGER`, unless what has
-        arrived is not read. Not for signal handlers: it takes a lock.
+        a client has sent already is read and answered in any case. Blocks for `LINGER` and not much longer; later, a
+        thread looks after those that begin to be idle. Not for signal handlers: it takes a lock.
 
         Parameters:
             sleep: lets some seconds pass.
         """
         with self._lock:
-            self.draining = True
+            self.draining = self._watched = True
             self._drained_since = time.monotonic()
-            self._sleep = sleep
-            rest = list(self._waiting)
-        while rest := [each for each in rest if self._still_idle(each)]:
+        self._watch(sleep)
+
+    def _watch(self, sleep: Callable[[float], object]) -> None:
+        while self._anybody_idle():
             sleep(PAUSE_WHEN_LINGERING)
 
-    def _still_idle(self, connection: Any) -> bool:
-        """Return whether a connection must be looked at again; end it when its time is over."""
-        since = self._waiting.get(connection)
-        if since is None:
-            return False
-        return time.monotonic() - since < LINGER or not self._end(connection, since)
+    def _anybody_idle(self) -> bool:
+        """End those that have been idle for too long; return whether there is anybody left to be looked at again."""
+        with self._lock:
+            waiting = list(self._waiting.items())
+        for connection, since in waiting:
+            # Not under the lock: a monkey-patched poll lets others run, which may need it.
+            if time.monotonic() - since >= LINGER and not _has_input(connection):
+                self._end(connection, since)
+        with self._lock:
+            self._watched = bool(self._waiting)
+            return self._watched
 
-    def _linger(self, connection: Any, reused: bool) -> None:
-        """Wait until a client that begins to be idle during the drain has sent something, or end its input.
-
-        One that has sent nothing so far could do so since it was accepted, which was before the drain.
-        """
-        since = self._waiting[connection]
-        begin = since if reused else self._drained_since
-        while not _has_input(connection):
-            if time.monotonic() - begin >= LINGER and self._end(connection, since):
-                return
-            self._sleep(PAUSE_WHEN_LINGERING)
-
-    def _end(self, connection: Any, since: float) -> bool:
-        """End the input of a connection unless something waits to be read; return whether it is idle no more."""
-        if _has_input(connection):  # not under the lock: a monkey-patched poll lets others run, which may need it
-            return False
+    def _end(self, connection: Any, since: float) -> None:
         with self._lock:
             if self._waiting.get(connection) == since:
+                del self._waiting[connection]
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RD)
-        return True
 
 
 def _has_input(connection: Any) -> bool:
