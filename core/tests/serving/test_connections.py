@@ -2,6 +2,7 @@
 
 import resource
 import socket
+import ssl
 import threading
 import time
 from contextlib import closing
@@ -10,14 +11,18 @@ import pytest
 
 from bottle.serving.connections import LINGER, AcceptLoop, InFlight, WaitingConnections
 from bottle.serving.sockets import listen
+from bottle.serving.tls import adhoc_certificate, encrypted, server_context
 
 
 class Idler(threading.Thread):
     """A connection that is read as a server does: until the client has sent something, or nothing more can come."""
 
-    def __init__(self, connections: WaitingConnections, *, reused: bool = False) -> None:
+    def __init__(
+        self, connections: WaitingConnections, *, reused: bool = False, context: ssl.SSLContext | None = None
+    ) -> None:
         super().__init__()
-        self.server, self.client = socket.socketpair()
+        plain, self.client = socket.socketpair()
+        self.server = encrypted(plain, context) if context else plain
         self.server.settimeout(5)
         self.client.settimeout(5)
         self.received: list[bytes] = []
@@ -135,6 +140,22 @@ def test_half_a_request_line_during_the_drain_does_not_hold_it(reused: bool) -> 
     assert [idler.finished() for idler in idlers] == [[b'GET']] * 3
     later = Idler(connections, reused=reused)  # the thread that looked after the others may have ended
     assert later.finished() == []
+
+
+def test_connections_with_tls_are_ended_in_the_same_way() -> None:
+    certificate, key = adhoc_certificate()
+    connections = WaitingConnections()
+    silent, active, speechless = (Idler(connections, context=server_context(certificate, key)) for _ in range(3))
+    trusting = ssl.create_default_context(cafile=certificate)
+    encrypted_clients = [trusting.wrap_socket(each.client, server_hostname='localhost') for each in (silent, active)]
+    drain = threading.Thread(target=connections.drain)
+    drain.start()
+    encrypted_clients[1].sendall(b'GET\n')
+    assert (active.finished(), silent.finished(), speechless.finished()) == ([b'GET\n'], [], [])
+    drain.join(5)
+    assert not drain.is_alive()
+    for each in encrypted_clients:
+        each.close()
 
 
 def test_a_connection_that_does_not_wait_is_not_touched() -> None:
