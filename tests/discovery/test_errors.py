@@ -218,7 +218,7 @@ def test_options(crowd: Site, arguments: str, said: list[str]) -> None:
 
 
 def test_options_of_a_real_backend(tmp_path: Path) -> None:
-    for arguments, said in (('thread=3', "Did you mean 'threads'?"), ("threads='many'", 'waitress refuses')):
+    for arguments, said in (('thread=3', "Did you mean 'threads'?"), ("connection_limit='many'", 'waitress refuses')):
         program = tmp_path / 'program.py'
         program.write_text(PROGRAM.format(arguments=f"server='waitress', port=0, {arguments}"))
         done = attempt([sys.executable, str(program)], tmp_path)

@@ -16,7 +16,10 @@ ROW = re.compile(r'^\| s?\d+ \| (?P<modules>`[^|]+`) \|', re.MULTILINE)
 
 FACADES = {'bottle': 'bottle.applications', 'bottle.serving': 'bottle.serving.runner'}  # each stands right above these
 DOORS = {'bottle.applications', 'bottle'}  # inside functions these may import the serving wing
-LOADERS = {'bottle.serving.runner', 'bottle.serving.cli'}  # inside functions these may import the application classes
+LOADERS = {
+    'bottle.serving.loading',
+    'bottle.serving.arguments',
+}  # inside functions these may import the application wing
 VERSION = ('bottle', '__version__')  # bound by the first line of the package, before it imports anything
 SERVING_MAY_SHARE = {'bottle.errors', 'bottle._util', 'bottle.httputil', 'bottle.bodies', 'bottle.datastructures'}
 
@@ -146,7 +149,7 @@ def test_imports_point_downwards(name: str, modules: list[str]) -> None:
         ('bottle', 'from bottle.serving.runner import run'),
         ('bottle.serving.adapter', 'from bottle.routing import Router'),
         ('bottle.serving.adapter', 'def f():\n    from bottle.applications import default_app'),
-        ('bottle.serving.runner', 'from bottle.applications import default_app'),
+        ('bottle.serving.loading', 'from bottle.applications import default_app'),
         ('bottle.serving.options', 'from bottle.serving.runner import run'),
     ],
 )
@@ -162,7 +165,7 @@ def test_an_import_against_the_rule_is_found(importer: str, source: str, modules
         ('bottle.applications', 'def f():\n    from bottle.serving import run'),
         ('bottle', 'def __getattr__(name):\n    from bottle.serving import runner'),
         ('bottle', 'from .applications import Bottle'),
-        ('bottle.serving.runner', 'def f():\n    from bottle.applications import default_app'),
+        ('bottle.serving.loading', 'def f():\n    from bottle.applications import default_app'),
         ('bottle.serving.cli', 'from bottle.serving import run'),
         ('bottle.__main__', 'from bottle.serving.cli import main'),
     ],

@@ -25,12 +25,24 @@ class Server:
     output: list[str] = field(default_factory=list)
     url: str = ''
     urls: queue.Queue[str] = field(default_factory=queue.Queue)
+    printed: threading.Condition = field(default_factory=threading.Condition)
 
     def await_url(self) -> str:
         """Wait until the process says where it listens, again after a restart, and return it."""
         self.url = self.urls.get(timeout=START_LIMIT)
         assert self.url, f'the process ended without listening:\n{"".join(self.output)}'
         return self.url
+
+    def await_lines(self, pattern: str, count: int = 1, timeout: float = 20.0) -> list[re.Match[str]]:
+        """Wait until so many lines that match a pattern have been printed, and return all that match."""
+
+        def found() -> list[re.Match[str]]:
+            return [match for line in self.output if (match := re.search(pattern, line))]
+
+        with self.printed:
+            enough = self.printed.wait_for(lambda: len(found()) >= count, timeout)
+            assert enough, f'not {count} times {pattern!r} in {timeout} s:\n{"".join(self.output)}'
+            return found()
 
     def get(self, path: str = '/') -> tuple[int, str]:
         """Return the status and the text of a page; a status of 400 or more raises `HTTPError`."""
@@ -43,13 +55,15 @@ class Server:
         return self.process.wait(STOP_LIMIT)
 
 
-def _collect(process: subprocess.Popen[str], output: list[str], urls: queue.Queue[str]) -> None:
+def _collect(server: Server) -> None:
     """Read all that the process prints, so that it never blocks; report its URL, or '' when it ends without one."""
-    for line in process.stdout or ():
-        output.append(line)
+    for line in server.process.stdout or ():
+        with server.printed:
+            server.output.append(line)
+            server.printed.notify_all()
         if found := LISTENING.search(line):
-            urls.put(found[1])
-    urls.put('')
+            server.urls.put(found[1])
+    server.urls.put('')
 
 
 @contextmanager
@@ -66,7 +80,7 @@ def serving(command: Sequence[str], cwd: Path, env: Mapping[str, str] | None = N
         start_new_session=True,
     )
     server = Server(process)
-    reader = threading.Thread(target=_collect, args=(process, server.output, server.urls), daemon=True)
+    reader = threading.Thread(target=_collect, args=(server,), daemon=True)
     reader.start()
     try:
         server.await_url()
@@ -88,6 +102,7 @@ def kill_group(process: subprocess.Popen[str]) -> None:
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return this environment without what would lead a child back into the environment of the tests."""
     dropped = {'VIRTUAL_ENV', 'PYTHONPATH', 'PYTHONHOME', 'PORT', 'MAKEFLAGS', 'MAKELEVEL', 'MFLAGS'}
+    dropped.add('PYTHONDONTWRITEBYTECODE')  # each start would compile everything anew
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return {**kept, 'PYTHONUNBUFFERED': '1', **(extra or {})}
 

@@ -1,25 +1,12 @@
-"""The reloader: a changed module is served anew, and no process is left behind."""
+"""What Bottle 0.13 reloads with."""
 
 import os
-import signal
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.client import fetch, raw
-from tests.support.processes import Server, run, serving
-
-PROGRAM = """
-import os
-from bottle import get, run
-import page
-get('/')(lambda: page.TEXT)
-get('/pid')(lambda: str(os.getpid()))
-run(port=0, reloader=True, interval=0.05)
-"""
+from tests.support.processes import run
 
 
 def write(file: Path, text: str, age: float) -> None:
@@ -58,39 +45,3 @@ def test_the_file_checker_of_bottle_0_13(tmp_path: Path, action: str, status: st
     lockfile = tmp_path / 'lock'
     lockfile.touch()
     assert run([sys.executable, 'program.py', str(lockfile), action], tmp_path) == f'{status} False\n'
-
-
-@pytest.fixture
-def reloading(tmp_path: Path) -> Iterator[Server]:
-    write(tmp_path / 'page.py', 'first', 1_000_000_000)
-    (tmp_path / 'program.py').write_text(PROGRAM)
-    with serving([sys.executable, 'program.py'], tmp_path, {'PYTHONDONTWRITEBYTECODE': '1'}) as server:
-        yield server
-
-
-def test_a_changed_module_is_served_anew(reloading: Server, tmp_path: Path) -> None:
-    assert fetch(reloading.url, '/').body == b'first'
-    write(tmp_path / 'page.py', 'second', 1_000_000_100)
-    reloading.await_url()
-    assert fetch(reloading.url, '/').body == b'second'
-    assert reloading.stop() == 0
-
-
-def test_a_program_that_no_longer_starts_ends_with_its_exit_code(reloading: Server, tmp_path: Path) -> None:
-    (tmp_path / 'page.py').write_text('raise SystemExit(7)\n')
-    assert reloading.process.wait(10) == 7
-
-
-def test_the_child_does_not_outlive_its_parent(reloading: Server) -> None:
-    child = int(fetch(reloading.url, '/pid').body)
-    assert child != reloading.process.pid
-    reloading.process.send_signal(signal.SIGKILL)
-    reloading.process.wait(5)
-    deadline = time.monotonic() + 2
-    while time.monotonic() < deadline:
-        try:
-            raw(reloading.url).close()
-        except OSError:
-            return
-        time.sleep(0.02)  # the end of a process that is not ours cannot be awaited
-    pytest.fail('the child still serves')

@@ -15,7 +15,7 @@ import pytest
 import bottle
 from bottle import Bottle, ServerAdapter, start
 from bottle.errors import ApplicationError, ServerNotFound, ServerOptionError
-from bottle.serving import runner
+from bottle.serving.preparation import Invocation, choose, make
 from tests.support.client import fetch
 from tests.support.processes import Server, serving
 
@@ -144,10 +144,10 @@ def test_an_old_adapter_gets_what_it_always_got() -> None:
     assert Recorder.served == [plain_wsgi, 'localhost', 1, {'colour': 'red'}, True]
 
 
-def test_options_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_are_copied() -> None:
     options = {'colour': 'red'}
-    adapter = runner.make_adapter(Recorder, 'localhost', 1, quiet=False, backend=options)
-    adapter.options['colour'] = 'blue'
+    ready = make(choose(Invocation(server=Recorder, given={}, keywords=options)))
+    ready.adapter.options['colour'] = 'blue'
     assert options == {'colour': 'red'}
 
 

@@ -150,7 +150,7 @@ EXPECTED: list[tuple[type[ServerAdapter], set[str], set[str]]] = [
     (Encrypting, {'backend', 'bind', 'max_body'} | TLS, (ALWAYS | {'graceful_timeout', 'reload'}) - {'max_body'}),
     (Certified, {'backend', 'bind'} | TLS, ALWAYS | {'graceful_timeout', 'reload'}),
     (Native, portable_options().keys() - {'keyfile'}, set()),
-    (PerRequest, {'backend'}, ALWAYS),
+    (PerRequest, {'backend'}, ALWAYS | {'bind'}),
     (Legacy, {'backend', 'bind'}, ALWAYS | {'reload'}),
     (LegacyPrebound, {'backend', 'bind'}, ALWAYS | {'reload'}),
 ]
@@ -172,7 +172,7 @@ def test_what_becomes_of_every_option(adapter: type[ServerAdapter], native: set[
         (Serving, ':80,:81', ('refused', 'it binds one address by itself')),
         (UnixToo, 'fd://3', ('refused', 'it takes no sockets')),
         (Legacy, 'fd://3', ('refused', 'it takes no sockets')),
-        (PerRequest, ':80', ('refused', 'the web server listens')),
+        (PerRequest, ':80', ('core', 'of no effect: the web server listens')),
     ],
 )
 def test_addresses(adapter: type[ServerAdapter], bind: str, expected: tuple[str, str]) -> None:

@@ -65,8 +65,9 @@ def test_options_reach_waitress_unchanged(tmp_path: Path) -> None:
         ({'sockets': []}, "has no option 'sockets'"),
         ({'unix_socket': 'x'}, "has no option 'unix_socket'"),
         ({'thread': 3}, "Did you mean 'threads'?"),
-        ({'threads': 'many'}, "waitress refuses its options: invalid literal for int() with base 10: 'many'"),
-        ({'threads': None}, 'waitress refuses its options: '),
+        ({'backlog': 'many', 'threads': 1}, 'takes a whole number'),
+        ({'connection_limit': 'many'}, "waitress refuses its options: invalid literal for int() with base 10: 'many'"),
+        ({'connection_limit': None}, 'waitress refuses its options: '),
         ({'trusted_proxy_headers': 'x-forwarded-for'}, 'waitress refuses its options: '),
     ],
 )

@@ -150,11 +150,25 @@ class ServerAdapter:
         """
         return None
 
+    @classmethod
+    def native_value(cls, option: str, value: Any) -> Any:
+        """Return the value of a portable option as the backend takes it, under its name in `native_names`.
+
+        Parameters:
+            option: the portable option.
+            value: its value.
+        """
+        del option
+        return value
+
+    def try_options(self) -> None:
+        """Let the backend read its options, if it can do that without serving; what it raises refuses them."""
+
     def check_options(self) -> None:
         """Refuse options that the backend does not take.
 
         Raises:
-            ServerOptionError: naming the server, the option and the nearest known one.
+            ServerOptionError: naming the server, the option and the nearest known one, or what the backend says.
         """
         known = self.native_options()
         for option in self.options if known is not None else ():
@@ -163,6 +177,10 @@ class ServerAdapter:
                 raise ServerOptionError(
                     f'the server {self.name!r} has no option {option!r}: {takes}.{nearest(option, known or ())}'
                 )
+        try:
+            self.try_options()
+        except (TypeError, ValueError) as error:
+            raise ServerOptionError(f'{self.name} refuses its options: {error}') from error
 
     def explain(self) -> str:
         """Return the native call that `serve` makes, as a line of Python."""

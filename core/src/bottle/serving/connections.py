@@ -12,16 +12,28 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from bottle.bodies import BUFFER_SIZE, BodyError
 from bottle.serving.sockets import BACKLOG
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator, Sequence
 
+MAX_CONNECTIONS, OTHER_FILES = 1000, 16  # the latter are open, or may be, besides connections
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+MAX_DISCARDED = 1 << 20  # bytes of an unread body that are read
+DISCARD_TIMEOUT = 1.0  # seconds to wait for such bytes
 PAUSE_WHEN_OUT_OF_FILES = 0.25  # seconds: the queue stays ready, so that a loop without a pause would spin
 LINGER = 1.0  # seconds: a client that has been silent for so long is not about to send its next request
 PAUSE_WHEN_LINGERING = 0.02  # seconds between two looks at idle connections during a drain
+
+
+def connection_limit() -> int:
+    """Return how many connections a backend may hold that would spin when there are no more files to be opened."""
+    import resource
+
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return max(1, min(MAX_CONNECTIONS, files - OTHER_FILES))
 
 
 class WaitingConnections:
@@ -208,6 +220,22 @@ def _woken_by_signals(writer: socket.socket) -> Iterator[None]:
         yield
     finally:
         signal.set_wakeup_fd(previous)
+
+
+def discard(body: Any, connection: socket.socket) -> None:
+    """Read what is left of a request's body, within limits, before its connection is closed.
+
+    Unread bytes would make the kernel reset the connection and destroy the response (RFC 9112, section 9.6).
+
+    Parameters:
+        body: the reader of the body, which ends where the body ends.
+        connection: the connection that it reads from.
+    """
+    with contextlib.suppress(OSError, BodyError):
+        connection.settimeout(DISCARD_TIMEOUT)
+        for _ in range(MAX_DISCARDED // BUFFER_SIZE):
+            if not body.read(BUFFER_SIZE):
+                return
 
 
 class InFlight:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Self
 
 from bottle.errors import ServerError
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     from bottle.serving.adapter import ServerAdapter
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SAME_SIGNAL = 0.1  # seconds: what sends to a process and to its group sends twice, and is not impatient
 
 
 class Drain:
-    """Turns SIGTERM and SIGINT into a drain for the length of a `with` block; does nothing outside the main thread.
+    """Turns signals into a drain for the length of a `with` block; does nothing outside the main thread.
 
     The first signal asks the server to stop; a second one, or the end of the grace period, ends the process at once.
 
@@ -29,19 +31,30 @@ class Drain:
         stop: makes the server accept no more and return; must not block.
         clean_up: what must be done even when the process ends at once.
         graceful_timeout: how long running requests may take, in seconds.
+        supervised: whether a parent decides when it has been enough: only SIGTERM drains then, and a second one, which
+            a service manager sends to every process of the group, does nothing.
     """
 
-    def __init__(self, stop: Callable[[], object], clean_up: Callable[[], object], graceful_timeout: float) -> None:
+    def __init__(
+        self,
+        stop: Callable[[], object],
+        clean_up: Callable[[], object],
+        graceful_timeout: float,
+        *,
+        supervised: bool = False,
+    ) -> None:
         self._stop = stop
         self._clean_up = clean_up
         self._graceful_timeout = graceful_timeout
+        self._supervised = supervised
+        self._stopped_at = 0.0
         self._previous: dict[signal.Signals, Any] = {}
         self._stopping = False
 
     def __enter__(self) -> Self:
         """Install the handlers."""
         if threading.current_thread() is threading.main_thread():
-            self._previous = {each: signal.signal(each, self._on_signal) for each in SIGNALS}
+            self._previous = {each: signal.signal(each, self._on_signal) for each in self._signals()}
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -53,10 +66,16 @@ class Drain:
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         if self._stopping:
-            self._end_at_once(128 + number)
+            if not self._supervised and time.monotonic() > self._stopped_at + SAME_SIGNAL:
+                self._end_at_once(128 + number)
+            return
         self._stopping = True
+        self._stopped_at = time.monotonic()
         _set_alarm(self._graceful_timeout, self._on_timeout)
         self._stop()
+
+    def _signals(self) -> tuple[signal.Signals, ...]:
+        return (signal.SIGTERM,) if self._supervised else SIGNALS
 
     def _on_timeout(self, *_: object) -> None:
         seconds = f'{self._graceful_timeout:g} s'

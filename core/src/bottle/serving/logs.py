@@ -199,17 +199,19 @@ def configure(options: ServerOptions) -> None:
     Raises:
         ServerOptionError: the file cannot be opened.
     """
-    for logger in (access_logger, server_logger):
-        _remove_own(logger)
-        if logger.level == logging.NOTSET:
-            logger.setLevel(logging.INFO)
+    _make_ours(server_logger)
     if not server_logger.hasHandlers():
         server_logger.addHandler(_server_handler(options.quiet))
-    if options.access_log in FORMATS and (options.access_log_file or not access_logger.hasHandlers()):
-        access_logger.addHandler(_access_handler(options.access_log_file))
+    if options.access_log in FORMATS:
+        _make_ours(access_logger)
+        if options.access_log_file or not access_logger.hasHandlers():
+            access_logger.addHandler(_access_handler(options.access_log_file))
 
 
-def _remove_own(logger: logging.Logger) -> None:
+def _make_ours(logger: logging.Logger) -> None:
+    """Give a logger its level, and take from it the handlers of an earlier call."""
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
     for handler in logger.handlers.copy():
         if isinstance(handler, StandardHandler | AccessFile):
             logger.removeHandler(handler)

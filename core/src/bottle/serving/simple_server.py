@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import socketserver
 import sys
 from typing import IO, TYPE_CHECKING, Any, cast
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
-from bottle.bodies import BUFFER_SIZE, BodyError
-from bottle.serving.connections import WaitingConnections
+from bottle.serving.connections import WaitingConnections, discard
 from bottle.serving.environ import drop_ambiguous, framing_fault, latin1_path, terminate_input
 
 if TYPE_CHECKING:
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     from bottle.serving.types import WSGIApplication
 
 MAX_REQUEST_LINE = 65536  # bytes, as in the standard library
-MAX_DISCARDED = 1 << 20  # bytes of an unread body that are read, so that closing does not reset the connection
-DISCARD_TIMEOUT = 1.0  # seconds to wait for such bytes
 IDLE_TIMEOUT = 60.0  # seconds that a client may stay silent in the middle of a request
 
 
@@ -80,18 +76,7 @@ class RequestHandler(WSGIRequestHandler):
         )
         writer.request_handler = self  # type: ignore[attr-defined]  # for the log; the stub lacks the attribute
         writer.run(self.server.handler)
-        self._discard(body)
-
-    def _discard(self, body: Any) -> None:
-        """Read what is left of a body.
-
-        Unread bytes would make the kernel reset the connection and destroy the response.
-        """
-        self.connection.settimeout(DISCARD_TIMEOUT)
-        with contextlib.suppress(OSError, BodyError):
-            for _ in range(MAX_DISCARDED // BUFFER_SIZE):
-                if not body.read(BUFFER_SIZE):
-                    return
+        discard(body, self.connection)
 
     def get_environ(self) -> dict[str, Any]:
         """Return the environ (PEP 3333), with the address that was connected to and without ambiguous headers."""

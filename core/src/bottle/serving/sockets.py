@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bottle.errors import BindError
-from bottle.serving.addresses import UNIX_PREFIX
+from bottle.serving.addresses import FD_PREFIX, UNIX_PREFIX, parse_bind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,13 +21,34 @@ FIRST_INHERITED_FD = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
 WILDCARDS = ('', '0.0.0.0', '::')  # compared with, never bound by default
 
 
-def listen(host: str, port: int, *, backlog: int = BACKLOG) -> socket.socket:
+def listen_all(addresses: Iterable[str], *, backlog: int = BACKLOG, mode: int | None = None) -> list[socket.socket]:
+    """Return sockets that listen on several addresses: on all of them or, after an error, on none.
+
+    Parameters:
+        addresses: what `parse_bind` can split.
+        backlog: the length of the queue of connections that wait to be accepted.
+        mode: the permissions of unix sockets; None leaves them to the umask.
+
+    Raises:
+        BindError: one of them cannot be listened on.
+    """
+    with contextlib.ExitStack() as after_an_error:
+        bound: list[socket.socket] = []
+        after_an_error.callback(close, bound)
+        bound.extend(listen(*parse_bind(each), backlog=backlog, mode=mode) for each in addresses)
+        after_an_error.pop_all()
+    return bound
+
+
+def listen(host: str, port: int, *, backlog: int = BACKLOG, mode: int | None = None) -> socket.socket:
     """Return a socket that listens on one address.
 
     Parameters:
-        host: a host name, an IPv4 or IPv6 address, an empty string for every IPv4 interface, or `unix:/path`.
+        host: a host name, an IPv4 or IPv6 address, an empty string for every IPv4 interface, `unix:/path`, or `fd://N`
+            for an open file that is a socket.
         port: the TCP port; 0 lets the system choose one.
         backlog: the length of the queue of connections that wait to be accepted.
+        mode: the permissions of a unix socket; None leaves them to the umask.
 
     Returns:
         The socket: listening, non-blocking because another process may take a connection first, not inheritable.
@@ -36,7 +57,9 @@ def listen(host: str, port: int, *, backlog: int = BACKLOG) -> socket.socket:
         BindError: the host does not resolve, or the address is in use, not permitted or not of this machine.
     """
     if host.startswith(UNIX_PREFIX):
-        return _listen_unix(host.removeprefix(UNIX_PREFIX), backlog)
+        return _listen_unix(host.removeprefix(UNIX_PREFIX), backlog, mode)
+    if host.startswith(FD_PREFIX):
+        return _listen_inherited(host, backlog)
     family, address = _resolve(host, port)
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -44,7 +67,7 @@ def listen(host: str, port: int, *, backlog: int = BACKLOG) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(backlog)
-        listener.setblocking(False)
+        _set_up(listener)
     except OSError as error:
         listener.close()
         raise _bind_error(error, host, port) from error
@@ -64,8 +87,7 @@ def inherited() -> list[socket.socket]:
         os.environ.pop(name, None)
     sockets = [socket.socket(fileno=FIRST_INHERITED_FD + index) for index in range(int(count))]
     for each in sockets:
-        os.set_inheritable(each.fileno(), False)
-        each.setblocking(False)
+        _set_up(each)
     return sockets
 
 
@@ -143,15 +165,41 @@ def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
     return family, address
 
 
-def _listen_unix(path: str, backlog: int) -> socket.socket:
+def _set_up(listener: socket.socket) -> None:
+    os.set_inheritable(listener.fileno(), False)
+    listener.setblocking(False)
+    if listener.family != getattr(socket, 'AF_UNIX', None):
+        # Accepted connections inherit it: a response in two pieces must not wait for the client's acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _listen_inherited(host: str, backlog: int) -> socket.socket:
+    try:
+        listener = socket.socket(fileno=int(host.removeprefix(FD_PREFIX)))
+    except (OSError, OverflowError) as error:
+        raise BindError(
+            f'cannot listen on {host}: it is no open socket; let the program that starts this one pass it on'
+        ) from error
+    try:
+        listener.listen(backlog)
+        _set_up(listener)
+    except OSError as error:
+        listener.detach()  # it is somebody else's
+        raise BindError(f'cannot listen on {host}: {error.strerror}; pass on a stream socket that is bound') from error
+    return listener
+
+
+def _listen_unix(path: str, backlog: int, mode: int | None) -> socket.socket:
     if not hasattr(socket, 'AF_UNIX'):
         raise BindError('this system has no unix sockets: give HOST:PORT instead')
     listener = UnixListener(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _remove_stale(path)
         listener.bind(path)
+        if mode is not None:
+            Path(path).chmod(mode)  # nobody can connect yet
         listener.listen(backlog)
-        listener.setblocking(False)
+        _set_up(listener)
     except OSError as error:
         listener.close()
         raise _bind_error(error, f'{UNIX_PREFIX}{path}', 0) from error

@@ -109,7 +109,8 @@ def supporting(option: str, adapters: Iterable[type[ServerAdapter]]) -> list[str
         adapters: the adapter classes to choose from.
     """
     value = (f'{FD_PREFIX}3',) if option == 'bind' else None
-    return sorted({_name(each) for each in adapters if _fate(each, option, value).kind != 'refused'})
+    able = (each for each in adapters if not _per_request(each) and _fate(each, option, value).kind != 'refused')
+    return sorted(set(map(_name, able)))
 
 
 def native_options(adapter: type[ServerAdapter], options: ServerOptions, ssl_context: Any = None) -> dict[str, Any]:
@@ -129,9 +130,9 @@ def native_options(adapter: type[ServerAdapter], options: ServerOptions, ssl_con
     names, given = adapter.native_names, options.given()
     plain = {name: names[name] for name in given if name in names and name not in TLS}
     _refuse_twice(options.backend, [*plain.items(), *_tls_pairs(adapter, options)])
-    native = {theirs: _converted(name, given[name]) for name, theirs in plain.items()}
+    native = {theirs: adapter.native_value(name, _converted(name, given[name])) for name, theirs in plain.items()}
     if 'max_body' in names:
-        native.setdefault(names['max_body'], options.max_body)
+        native.setdefault(names['max_body'], adapter.native_value('max_body', options.max_body))
     return native | _tls_options(adapter, options, ssl_context) | dict(options.backend)
 
 
@@ -156,6 +157,8 @@ def _fate(adapter: type[ServerAdapter], option: str, value: Any) -> Fate:
         return Fate(option, value, 'native', 'unchanged')
     if theirs := _native_name(adapter, option):
         return Fate(option, value, 'native', theirs)
+    if option == 'bind' and _per_request(adapter):  # a program may say where to listen and yet be run under CGI
+        return Fate(option, value, 'core', 'of no effect: the web server listens')
     if reason := _reason(adapter, option, value):
         return Fate(option, value, 'refused', reason)
     if option == 'bind' and not _takes_sockets(adapter):
@@ -209,8 +212,6 @@ def _per_request(adapter: type[ServerAdapter]) -> bool:
 def _unbindable(adapter: type[ServerAdapter], addresses: tuple[str, ...]) -> str:
     if _takes_sockets(adapter):
         return ''
-    if _per_request(adapter):
-        return 'the web server listens'
     if len(addresses) > 1:
         return 'it binds one address by itself'
     if addresses[0].startswith(FD_PREFIX):

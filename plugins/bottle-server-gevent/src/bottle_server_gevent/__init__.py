@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.connections import WaitingConnections
+from bottle.serving.logs import StandardStream
 from bottle.serving.sockets import BACKLOG
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ class GeventServer(ServerAdapter):
 
     It is correct without monkey-patching, but then the application's own blocking calls block everybody. The command
     line patches the process before it imports the application.
-
-    Options: those of `gevent.pywsgi.WSGIServer`, for example `spawn`, `log`, `error_log`, `environ`.
     """
 
     name = 'gevent'
@@ -52,8 +51,9 @@ class GeventServer(ServerAdapter):
         from gevent import event, get_hub, pool, pywsgi, sleep, spawn, ssl
 
         connections, stopped = WaitingConnections(), event.Event()
-        log = {'log': None} if self.quiet or not self.logs_requests else {}
-        options = {'spawn': pool.Pool(), **log, **self.options, 'handler_class': _handler_class(connections)}
+        errors = StandardStream('stderr')  # gevent's own would end the process when nobody reads it any more
+        defaults = {'log': None if self.quiet or not self.logs_requests else errors, 'error_log': errors}
+        options = {'spawn': pool.Pool(), **defaults, **self.options, 'handler_class': _handler_class(connections)}
         servers = [pywsgi.WSGIServer(each, handler, **options) for each in sockets]
         for server in servers:
             if server.ssl_enabled:  # a handshake and waits that let others run, without patching, and that a drain ends

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bottle.errors import ServerOptionError
 from bottle.serving import AcceptingAdapter, Backend, Capabilities, ServerAdapter, hookimpl
-from bottle.serving.connections import InFlight, WaitingConnections
+from bottle.serving.connections import InFlight, WaitingConnections, discard
 from bottle.serving.environ import drop_ambiguous, framing_fault, latin1_path, terminate_input
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ class PasteServer(AcceptingAdapter):
     """Paste's HTTP server, with a drain of its own and the faults of its environ mended.
 
     Paste gives PATH_INFO in real Unicode and loses chunked bodies; stopped by itself, it kills threads that still run.
-
-    Options: those of `paste.httpserver.serve`, for example `threadpool_workers` and `socket_timeout` (seconds).
     """
 
     name = 'paste'
@@ -98,6 +96,7 @@ def _handler_class(connections: WaitingConnections) -> type:
                 self.send_error(400, fault)
             else:
                 self.wsgi_execute()
+                discard(self.body, self.connection)
 
         def wsgi_setup(self, environ: dict[str, Any] | None = None) -> None:
             super().wsgi_setup(environ)
@@ -109,6 +108,7 @@ def _handler_class(connections: WaitingConnections) -> type:
             continues = self.headers.get('Expect', '').lower() == '100-continue'
             raw = httpserver.ContinueHook(self.rfile, self.wfile.write) if continues else self.rfile
             terminate_input(mended, raw)
+            self.body = mended['wsgi.input']
 
     return Handler
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bottle.errors import ServerOptionError
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
-from bottle.serving.connections import LINGER, PAUSE_WHEN_LINGERING
-from bottle.serving.sockets import BACKLOG
+from bottle.serving.connections import LINGER, PAUSE_WHEN_LINGERING, connection_limit
 
 if TYPE_CHECKING:
     import socket
@@ -20,10 +18,7 @@ OURS = {'host', 'port', 'ipv4', 'ipv6', 'listen', 'sockets', 'unix_socket', 'uni
 
 
 class WaitressServer(ServerAdapter):
-    """Waitress, with a drain of its own: waitress by itself cancels what waits and cuts what is not flushed.
-
-    Options: every adjustment of waitress but those that say where to listen.
-    """
+    """Waitress, with a drain of its own: waitress by itself cancels what waits and cuts what is not flushed."""
 
     name = 'waitress'
     backend = Backend('waitress', 'waitress')
@@ -49,22 +44,31 @@ class WaitressServer(ServerAdapter):
         from waitress import create_server, trigger, wasyncore
 
         loop: dict[int, Any] = {}
-        options = {'clear_untrusted_proxy_headers': 'trusted_proxy' in self.options, **self.options}  # the core decides
-        adjustments = create_server(handler, map=loop, sockets=list(sockets), **options).adj
-        listeners = [each for each in loop.values() if each.accepting]
-        for listener in listeners:
-            listener.channel_class = _channel_class(self)
+        trusts = 'trusted_proxy' in self.options  # else the core decides
+        ours = {'clear_untrusted_proxy_headers': trusts, 'connection_limit': connection_limit()}
+        options = {**ours, **self.options}
+        listeners: list[Any] = []
+        for each in sockets:  # one by one: waitress refuses TCP and unix sockets together
+            pool = listeners[0].task_dispatcher if listeners else None
+            listeners += [create_server(handler, map=loop, sockets=[each], _dispatcher=pool, **options)]
+            listeners[-1].channel_class = _channel_class(self)
+        adjustments = listeners[0].adj
         self._wake = trigger.trigger(loop).pull_trigger
         while not self.stopping:
             wasyncore.loop(adjustments.asyncore_loop_timeout, adjustments.asyncore_use_poll, loop, count=1)
         for listener in listeners:
-            for _ in range(BACKLOG):  # so many may wait in its queue
+            for _ in range(adjustments.backlog):  # so many may wait in its queue
                 listener.handle_accept()
             wasyncore.dispatcher.close(listener)  # its own close() would end the trigger that running requests pull
         while any(each.lingers() for each in [*loop.values()] if hasattr(each, 'lingers')):
             wasyncore.loop(PAUSE_WHEN_LINGERING, adjustments.asyncore_use_poll, loop, count=1)
         listeners[0].task_dispatcher.shutdown()
         wasyncore.close_all(loop)
+
+    @classmethod
+    def native_value(cls, option: str, value: Any) -> Any:
+        """Return a value as waitress takes it: its limit of a body is the first length that it refuses."""
+        return value + 1 if option == 'max_body' else value
 
     def stop(self) -> None:
         """Leave the loop; a byte through a pipe wakes it."""
@@ -77,15 +81,11 @@ class WaitressServer(ServerAdapter):
 
         return [name for name, _ in Adjustments._params if name not in OURS]
 
-    def check_options(self) -> None:
-        """Refuse unknown options, and values that waitress refuses."""
-        super().check_options()
+    def try_options(self) -> None:
+        """Let waitress read its options."""
         from waitress.adjustments import Adjustments
 
-        try:
-            Adjustments(**self.options)
-        except (TypeError, ValueError) as error:
-            raise ServerOptionError(f'waitress refuses its options: {error}') from error
+        Adjustments(**self.options)
 
 
 def _channel_class(adapter: WaitressServer) -> type:
@@ -94,8 +94,7 @@ def _channel_class(adapter: WaitressServer) -> type:
 
     class Task(task.WSGITask):  # type: ignore[misc]  # the type of the base class is not known
         def build_response_header(self) -> Any:
-            if adapter.stopping:
-                self.request.headers['CONNECTION'] = 'close'
+            self.request.headers.update({'CONNECTION': 'close'} if adapter.stopping else {})
             return super().build_response_header()
 
     class Channel(channel.HTTPChannel):  # type: ignore[misc]  # the type of the base class is not known

@@ -1,0 +1,291 @@
+"""Watching source files, in a process of its own: with `watchfiles` where it is installed, else by polling.
+
+A process of its own leaves the supervisor without threads, and works whatever the program has monkey-patched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+
+from bottle.serving.processes import start_python
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bottle.serving.options import ServerOptions
+
+MAX_FILES = 10_000  # a tree with more is somebody's home, not a program
+SETTLING = 0.05  # seconds that files must stay as they are, because an editor may still be writing
+LOOK_AT_INPUT = 300  # milliseconds between looks at the input, while watchfiles waits
+START = 'import json, sys; sys.path[:] = json.loads(sys.argv[1]); from bottle.serving.watching import main; main()'
+
+
+class Watch:
+    """A process that watches files, as the supervisor sees it; a context manager that ends it.
+
+    Parameters:
+        roots: the folders whose files are watched.
+        include: patterns of file names.
+        exclude: patterns of the names of files and folders that are left out.
+        interval: how often files are looked at where watchfiles is not installed, in seconds.
+    """
+
+    def __init__(self, roots: Sequence[str], include: Sequence[str], exclude: Sequence[str], interval: float) -> None:
+        self._start = {'roots': roots, 'include': include, 'exclude': exclude, 'interval': interval}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def of_program(cls, options: ServerOptions) -> Self:
+        """Return a watch over the current folder and the program's own.
+
+        Parameters:
+            options: what is watched, and how often.
+        """
+        roots = {str(Path(each).resolve()) for each in ('.', sys.path[0]) if Path(each).is_dir()}
+        apart = sorted(each for each in roots if not any(each.startswith(f'{other}{os.sep}') for other in roots))
+        return cls(apart, options.reload_include, options.reload_exclude, options.reload_interval)
+
+    @property
+    def changes(self) -> IO[bytes]:
+        """What becomes readable when files have changed, for a selector."""
+        return self._pipes[1]
+
+    def add(self, files: Sequence[str]) -> None:
+        """Watch further files.
+
+        Parameters:
+            files: their absolute paths.
+        """
+        self._send(files)
+
+    def changed(self) -> list[str]:
+        """Return the paths that have changed; to be called when `changes` is readable."""
+        line = self.changes.readline()
+        return [_shown(each) for each in json.loads(line)] if line else []
+
+    @property
+    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        if self._process is None or self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError('the watch has not been entered')
+        return self._process.stdin, self._process.stdout
+
+    def _send(self, message: Any) -> None:
+        with contextlib.suppress(BrokenPipeError):  # it has said why it ended
+            self._pipes[0].write(json.dumps(message).encode() + b'\n')
+
+    def __enter__(self) -> Self:
+        """Start to watch."""
+        pipe = subprocess.PIPE
+        self._process = start_python(['-c', START, json.dumps(sys.path)], stdin=pipe, stdout=pipe, bufsize=0)
+        self._send(self._start)
+        self.changed()  # it says once that it has begun: what is imported from now on is watched
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """End the process."""
+        for each in self._pipes:
+            each.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+def _shown(path: str) -> str:
+    """Return a path as a person would write it."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith(os.pardir) else relative
+
+
+@dataclass
+class Files:
+    """The files that are watched.
+
+    Parameters:
+        roots: the folders whose files are watched.
+        include: patterns of file names.
+        exclude: patterns of the names of files and folders that are left out.
+        interval: how often files are looked at, in seconds.
+    """
+
+    roots: list[str]
+    include: list[str]
+    exclude: list[str]
+    interval: float
+
+    def __post_init__(self) -> None:
+        """Begin with no further files."""
+        self.further: set[str] = set()
+        self.seen = self.look()
+
+    def add(self, files: Sequence[str]) -> None:
+        """Watch further files.
+
+        Parameters:
+            files: their absolute paths.
+        """
+        new = {each for each in files if not self._is_excluded(each)} - self.further
+        self.further |= new
+        self.seen = {**_times(new), **self.seen}
+
+    def look(self) -> dict[str, int]:
+        """Return the time of change of each file, in nanoseconds."""
+        return _times([*self.further, *(each for root in self.roots for each in self._below(root))])
+
+    def news(self) -> list[str]:
+        """Return the files that have been changed, made or removed since the last call, when they have settled."""
+        now = self.look()
+        while now != self.seen:
+            changed = sorted(path for path in now.keys() | self.seen.keys() if now.get(path) != self.seen.get(path))
+            time.sleep(SETTLING)
+            settled = self.look()
+            if settled == now:
+                self.seen = now
+                return changed
+            now = settled
+        return []
+
+    def folders(self) -> list[str]:
+        """Return the folders that hold the files."""
+        return sorted({*self.roots, *(str(Path(each).parent) for each in self.further)})
+
+    def matches(self, path: str) -> bool:
+        """Return whether a file is watched.
+
+        Parameters:
+            path: its absolute path.
+        """
+        if path in self.further:
+            return True
+        return not self._is_excluded(path) and any(fnmatch(Path(path).name, each) for each in self.include)
+
+    def without_trees_that_are_too_large(self) -> Self:
+        """Give up folders with too many files, and say so."""
+        for root in list(self.roots):
+            if sum(1 for _ in self._below(root)) >= MAX_FILES:
+                print(f'bottle: {root} has too many files to be watched: only imported modules are', file=sys.stderr)
+                self.roots.remove(root)
+        return self
+
+    def _below(self, root: str) -> Iterator[str]:
+        count = 0
+        for folder, folders, names in os.walk(root):
+            folders[:] = [each for each in folders if not self._names_excluded([each])]
+            for name in names:
+                count += 1
+                if any(fnmatch(name, each) for each in self.include) and not self._names_excluded([name]):
+                    yield f'{folder}{os.sep}{name}'
+            if count >= MAX_FILES:
+                return
+
+    def _is_excluded(self, path: str) -> bool:
+        root = next((each for each in self.roots if path.startswith(each + os.sep)), '')
+        return self._names_excluded(Path(path[len(root) :]).parts if root else [Path(path).name])
+
+    def _names_excluded(self, names: Sequence[str]) -> bool:
+        return any(fnmatch(name, pattern) for name in names for pattern in self.exclude)
+
+
+def _times(paths: Any) -> dict[str, int]:
+    found = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            found[path] = Path(path).stat().st_mtime_ns
+    return found
+
+
+def main() -> None:
+    """Watch what standard input says, and report changes on standard output, until standard input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    reader = Input(0)
+    files = Files(**reader.next()).without_trees_that_are_too_large()
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        _say([])
+        for changed in _changes(files, reader):
+            _say(changed)
+
+
+def _say(changed: list[str]) -> None:
+    os.write(1, json.dumps(changed).encode() + b'\n')
+
+
+class Input:
+    """The messages of the supervisor.
+
+    Parameters:
+        number: the open file that they come from.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._unread = b''
+
+    def next(self) -> Any:
+        """Return the next message; wait for it.
+
+        Raises:
+            EOFError: the supervisor has ended.
+        """
+        while b'\n' not in self._unread:
+            data = os.read(self._number, 65536)
+            if not data:
+                raise EOFError
+            self._unread += data
+        line, _, self._unread = self._unread.partition(b'\n')
+        return json.loads(line)
+
+    def arrives(self, timeout: float) -> bool:
+        """Return whether there is a message, or the end.
+
+        Parameters:
+            timeout: how long to wait for it, in seconds.
+        """
+        return b'\n' in self._unread or bool(select.select([self._number], [], [], timeout)[0])
+
+
+def _changes(files: Files, reader: Input) -> Iterator[list[str]]:
+    try:
+        import watchfiles
+    except ImportError:
+        return _polled(files, reader)
+    return _notified(files, reader, watchfiles)
+
+
+def _polled(files: Files, reader: Input) -> Iterator[list[str]]:
+    while True:
+        if reader.arrives(files.interval):
+            files.add(reader.next())
+        if changed := files.news():
+            yield changed
+
+
+def _notified(files: Files, reader: Input, watchfiles: Any) -> Iterator[list[str]]:
+    """Yield what the operating system tells; start anew when there are further folders."""
+    while True:
+        watched = files.folders()
+        events = watchfiles.watch(
+            *watched,
+            watch_filter=lambda _, path: files.matches(path),
+            rust_timeout=LOOK_AT_INPUT,
+            yield_on_timeout=True,
+            raise_interrupt=False,
+            debounce=100,
+            recursive=True,
+        )
+        for number, event in enumerate(events):
+            while reader.arrives(0):
+                files.add(reader.next())
+            if (event or number == 0) and (changed := files.news()):
+                yield changed
+            if files.folders() != watched:
+                break
