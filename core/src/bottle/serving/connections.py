@@ -10,6 +10,7 @@ import signal
 import socket
 import threading
 import time
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from bottle.bodies import BUFFER_SIZE, BodyError
@@ -231,6 +232,8 @@ def discard(body: Any, connection: socket.socket) -> None:
         body: the reader of the body, which ends where the body ends.
         connection: the connection that it reads from.
     """
+    if isinstance(body, BytesIO):  # it was none, or has been read
+        return
     with contextlib.suppress(OSError, BodyError):
         connection.settimeout(DISCARD_TIMEOUT)
         for _ in range(MAX_DISCARDED // BUFFER_SIZE):
@@ -269,4 +272,5 @@ class InFlight:
     def _add(self, number: int) -> None:
         with self._changed:
             self._count += number
-            self._changed.notify_all()
+            if not self._count:
+                self._changed.notify_all()

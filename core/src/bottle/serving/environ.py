@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from bottle.bodies import chunked_reader, length_reader
@@ -28,7 +29,8 @@ def terminate_input(environ: Environ, raw: Any) -> None:
         del environ['HTTP_TRANSFER_ENCODING']
         environ.pop('CONTENT_LENGTH', None)
     else:
-        environ['wsgi.input'] = length_reader(raw, int(environ.get('CONTENT_LENGTH') or 0))
+        length = int(environ.get('CONTENT_LENGTH') or 0)
+        environ['wsgi.input'] = length_reader(raw, length) if length else BytesIO()
     environ['wsgi.input_terminated'] = True
 
 

@@ -24,11 +24,26 @@ class ResponseWriter(ServerHandler):
 
     http_version = '1.1'
     headers: Any
+    _unsent = b''
 
     def cleanup_headers(self) -> None:
         """Add the header that tells the client not to send another request."""
         super().cleanup_headers()
         self.headers['Connection'] = 'close'
+
+    def _write(self, data: bytes) -> None:
+        self._unsent += data
+
+    def _flush(self) -> None:
+        """Send the head together with the first piece of the body, then each piece by itself."""
+        unsent, self._unsent = self._unsent, b''
+        if unsent:
+            super()._write(unsent)
+
+    def finish_content(self) -> None:
+        """Send the head also when there is no body."""
+        super().finish_content()
+        self._flush()
 
     def log_exception(self, exc_info: Any) -> None:
         """Log what the application raised; a client that went away is not worth a traceback."""

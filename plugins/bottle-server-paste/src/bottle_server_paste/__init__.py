@@ -6,7 +6,6 @@ import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bottle.errors import ServerOptionError
 from bottle.serving import AcceptingAdapter, Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.connections import InFlight, WaitingConnections, discard
 from bottle.serving.environ import drop_ambiguous, framing_fault, latin1_path, terminate_input
@@ -18,15 +17,12 @@ if TYPE_CHECKING:
     from bottle.serving.types import WSGIApplication
 
 OURS = {'application', 'host', 'port', 'handler', 'request_queue_size', 'start_loop', 'use_threadpool'}
+OURS |= {'ssl_context', 'ssl_pem'}  # Paste's TLS needs a module that pyOpenSSL has dropped
 SILENCE = 60.0  # seconds that a client may hold a thread without sending anything
-DEAD = {'ssl_context', 'ssl_pem'}  # Paste's TLS needs a module that pyOpenSSL has dropped
 
 
 class PasteServer(AcceptingAdapter):
-    """Paste's HTTP server, with a drain of its own and the faults of its environ mended.
-
-    Paste gives PATH_INFO in real Unicode and loses chunked bodies; stopped by itself, it kills threads that still run.
-    """
+    """Paste's HTTP server, which by itself loses chunked bodies, and running requests when it is stopped."""
 
     name = 'paste'
     backend = Backend('Paste', 'paste.httpserver')
@@ -70,14 +66,13 @@ class PasteServer(AcceptingAdapter):
         """Return the parameters of Paste's `serve`."""
         from paste import httpserver
 
-        return [name for name in inspect.signature(httpserver.serve).parameters if name not in OURS | DEAD]
+        return inspect.signature(httpserver.serve).parameters.keys() - OURS
 
-    def check_options(self) -> None:
-        """Refuse unknown options, and a pool without threads, on which Paste fails when it listens already."""
-        super().check_options()
+    def try_options(self) -> None:
+        """Refuse a pool without threads, on which Paste fails when it listens already."""
         workers = self.options.get('threadpool_workers', 10)
         if not (isinstance(workers, int) and workers > 0):
-            raise ServerOptionError(f'paste needs at least one thread: threadpool_workers is {workers!r}')
+            raise ValueError(f'paste needs at least one thread: threadpool_workers is {workers!r}')
 
 
 def _handler_class(connections: WaitingConnections) -> type:
@@ -85,6 +80,8 @@ def _handler_class(connections: WaitingConnections) -> type:
     from paste import httpserver
 
     class Handler(httpserver.WSGIHandler):  # type: ignore[misc]  # the type of the base class is not known
+        wbufsize = -1
+
         def handle_one_request(self) -> None:
             with connections.waiting(self.connection):
                 self.raw_requestline = self.rfile.readline(65537)
@@ -98,6 +95,10 @@ def _handler_class(connections: WaitingConnections) -> type:
                 self.wsgi_execute()
                 discard(self.body, self.connection)
 
+        def wsgi_write_chunk(self, chunk: bytes) -> None:
+            super().wsgi_write_chunk(chunk)
+            self.wfile.flush()  # what goes out together with the head
+
         def wsgi_setup(self, environ: dict[str, Any] | None = None) -> None:
             super().wsgi_setup(environ)
             mended = self.wsgi_environ
@@ -106,7 +107,7 @@ def _handler_class(connections: WaitingConnections) -> type:
             if isinstance(name := self.connection.getsockname(), tuple):
                 mended.update(SERVER_NAME=name[0], SERVER_PORT=str(name[1]))
             continues = self.headers.get('Expect', '').lower() == '100-continue'
-            raw = httpserver.ContinueHook(self.rfile, self.wfile.write) if continues else self.rfile
+            raw = httpserver.ContinueHook(self.rfile, self.connection.sendall) if continues else self.rfile
             terminate_input(mended, raw)
             self.body = mended['wsgi.input']
 
