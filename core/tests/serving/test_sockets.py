@@ -106,9 +106,27 @@ def test_a_unix_socket_in_use_is_left_alone(tmp_path: Path) -> None:
 def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / 'precious'
     path.write_text('text')
-    with pytest.raises(BindError, match='the file exists already'):
+    with pytest.raises(BindError, match='the file exists already and is no socket; choose another path'):
         sockets.listen(f'unix:{path}', 0)
     assert path.read_text() == 'text'
+
+
+@pytest.mark.parametrize('folder', ['absent', 'file'])
+def test_a_unix_socket_in_a_folder_that_is_none(folder: str, tmp_path: Path) -> None:
+    (tmp_path / 'file').touch()
+    with pytest.raises(BindError, match='create its folder, or choose another path'):
+        sockets.listen(f'unix:{tmp_path / folder}/app.sock', 0)
+
+
+def test_the_permissions_of_a_unix_socket(tmp_path: Path) -> None:
+    with closing(sockets.listen(f'unix:{tmp_path}/app.sock', 0, mode=0o640)):
+        assert (tmp_path / 'app.sock').stat().st_mode & 0o777 == 0o640
+
+
+def test_after_an_error_nothing_listens(busy: int, tmp_path: Path) -> None:
+    with pytest.raises(BindError):
+        sockets.listen_all([f'unix:{tmp_path}/app.sock', f'127.0.0.1:{busy}'])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_unix_socket_that_somebody_replaced_is_not_removed(tmp_path: Path) -> None:
@@ -123,9 +141,9 @@ def test_a_unix_socket_that_somebody_replaced_is_not_removed(tmp_path: Path) -> 
 INHERITING = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
+os.closerange(4, 256)
 os.environ['LISTEN_PID'] = str(os.getpid())
 from bottle.serving import sockets
-from tests.support.requirements import require_ipv6
 found = sockets.inherited()
 print([sockets.url_of(each) for each in found], [name for name in os.environ if name.startswith('LISTEN_')])
 """
@@ -144,6 +162,58 @@ def test_sockets_of_a_service_manager_are_taken_over_once() -> None:
             check=True,
         )
     assert done.stdout.strip() == f"['{url}'] []"
+
+
+@pytest.mark.parametrize('count', ['2', '99999999'])
+def test_sockets_that_were_promised_and_are_not_there(count: str) -> None:
+    with closing(sockets.listen('127.0.0.1', 0)) as listener:
+        done = subprocess.run(
+            [sys.executable, '-c', INHERITING, str(listener.fileno())],
+            env={**os.environ, 'LISTEN_FDS': count},
+            pass_fds=[listener.fileno()],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert 'BindError: cannot listen on fd://4: it is no open socket' in done.stderr
+
+
+def test_an_inherited_socket_that_does_not_listen() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        with pytest.raises(BindError, match='pass on a stream socket that is bound'):
+            sockets.listen(f'fd://{datagrams.fileno()}', 0)
+        assert datagrams.fileno() >= 0
+        assert datagrams.getsockname()  # it is still open
+
+
+@pytest.mark.parametrize(
+    ('address', 'found'),
+    [
+        ('127.0.0.1:{port}', True),
+        ('127.0.0.1:0', True),
+        ('localhost:{port}', True),
+        ('127.0.0.1:1', False),
+        ('127.0.0.2:{port}', False),
+        ('0.0.0.0:{port}', False),
+        ('unix:/tmp/x', False),
+    ],
+)
+def test_whether_a_socket_is_what_an_address_asks_for(address: str, found: bool) -> None:
+    with closing(sockets.listen('127.0.0.1', 0)) as listener:
+        assert sockets.are_at([listener], [address.format(port=listener.getsockname()[1])]) is found
+
+
+def test_whether_sockets_are_what_addresses_ask_for(tmp_path: Path) -> None:
+    unix = f'unix:{tmp_path}/app.sock'
+    with closing(sockets.listen('', 0)) as tcp, closing(sockets.listen(unix, 0)) as file:
+        assert sockets.are_at([tcp, file], [unix, ':0'])
+        assert sockets.are_at([tcp], ['0.0.0.0:0'])
+        assert sockets.are_at([tcp], ['[::]:0'])
+        assert not sockets.are_at([tcp, file], [unix])
+        assert not sockets.are_at([tcp], [unix, ':0'])
+        assert not sockets.are_at([file], [f'{unix}x'])
 
 
 def test_sockets_meant_for_another_process_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

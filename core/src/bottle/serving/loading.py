@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bottle import _util as util
 from bottle._util import load
 from bottle.errors import ApplicationError, ServerOptionError
 from bottle.serving.plugins import cause
@@ -79,6 +80,8 @@ def _remedy(error: BaseException, target: str) -> str:
         and (module == error.name or module.startswith(error.name + '.'))
     ):
         return '(check the spelling, and that it is in the current folder or installed)'
+    if isinstance(error, AttributeError) and _place(error).startswith(f'{util.__file__}:'):  # raised by `load` itself
+        return '(check the spelling of what stands behind the colon)'
     return f'({_place(error)})'
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from bottle.serving.configuration import FileOptions
 
+ADDRESS = ('host', 'port')
 ServerLike: TypeAlias = 'str | type[ServerAdapter] | ServerAdapter'
 
 THEIRS_IN_0_13 = ('backlog', 'certfile', 'keyfile', 'threads', 'workers')  # handed to the adapter like any other
@@ -173,20 +174,36 @@ def _with_class(invocation: Invocation) -> Chosen:
         if name not in portable_options() or (legacy and name in THEIRS_IN_0_13)
     }
     ours = {name: value for name, value in invocation.keywords.items() if name not in theirs}
-    backend = {**(ours.pop('backend', None) or {}), **theirs}
+    backend = {**(invocation.given.get('backend') or {}), **(ours.pop('backend', None) or {}), **theirs}
     return Chosen(adapter_class, _resolved(invocation, {**ours, 'server': named, 'backend': backend or None}))
 
 
 def _with_instance(adapter: ServerAdapter, invocation: Invocation) -> Chosen:
     """Return an adapter that the caller has made, and options, none of which the adapter would have to be told."""
     bind = format_bind(adapter.host, adapter.port)
-    given = {name: value for name, value in invocation.given.items() if name not in ('host', 'port')}
+    given = {name: value for name, value in invocation.given.items() if name not in ADDRESS}
+    if not adapter.is_legacy:  # those of Bottle 0.13 were given all kinds of things, to no effect
+        _require_told(adapter, invocation)
     options = _resolved(replace(invocation, given=given), {**invocation.keywords, 'bind': bind})
     late = {each.option for each in translation.fates(type(adapter), options) if each.kind == 'native'}
     if options.tls or late - {'bind'}:
         names = ', '.join(sorted(late or {'certfile'}))
         raise ServerOptionError(f'{adapter!r} was made without {names}: give that to {type(adapter).__name__}(...)')
     return Chosen(adapter, options)
+
+
+def _require_told(adapter: ServerAdapter, invocation: Invocation) -> None:
+    """Refuse an address and options of the backend that an adapter which is made already does not have."""
+    elsewhere = {
+        name
+        for name in ADDRESS
+        if (value := invocation.given.get(name)) is not None and str(value) != str(getattr(adapter, name))
+    }
+    unknown = invocation.keywords.keys() - portable_options().keys()
+    if names := ', '.join(sorted(elsewhere | unknown)):
+        raise ServerOptionError(
+            f'{adapter!r} was made without this {names}: give that to {type(adapter).__name__}(...)'
+        )
 
 
 def _resolved(invocation: Invocation, more: Mapping[str, Any] | None = None) -> ServerOptions:

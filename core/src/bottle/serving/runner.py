@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
 import traceback
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bottle._util import settings
-from bottle.errors import ServerError, ServerOptionError
+from bottle.errors import BindError, ServerError, ServerOptionError
 from bottle.serving import lifecycle, logs, metadata
 from bottle.serving import sockets as socket_tools
 from bottle.serving.addresses import FD_PREFIX
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from bottle.serving.adapter import ServerAdapter
+    from bottle.serving.options import ServerOptions
     from bottle.serving.preparation import Chosen, Ready, ServerLike
     from bottle.serving.types import WSGIApplication
     from bottle.serving.worker import Worker
@@ -179,12 +182,29 @@ def check(invocation: Invocation, load: Callable[[], WSGIApplication]) -> str:
         ServerError: the server would not start; one subclass for each cause.
     """
     ready = _made(choose(invocation), early=True)
-    bound = _bind(ready)
+    adapter, options = ready.adapter, ready.options
+    with _trying_logs(options), contextlib.ExitStack() as stack:
+        bound = _bind(ready)
+        stack.callback(socket_tools.close, bound)
+        per_request = adapter.capabilities.concurrency == 'per-request'
+        if not (bound or per_request):  # it will bind by itself
+            stack.callback(socket_tools.close, socket_tools.listen_all(options.bind))
+        assembled(load(), adapter, options)
+    place = ', when a web server starts it' if per_request else f' at {", ".join(options.bind)}'
+    return f'ready to serve on {ready.name}{place}'
+
+
+@contextlib.contextmanager
+def _trying_logs(options: ServerOptions) -> Iterator[None]:
+    """Open the logs as for serving; remove a file that was not there before."""
+    path = Path(options.access_log_file or os.devnull)
+    is_new = not path.exists()
     try:
-        assembled(load(), ready.adapter, ready.options)
+        logs.configure(options)
+        yield
     finally:
-        socket_tools.close(bound)
-    return f'ready to serve on {ready.name} at {", ".join(ready.options.bind)}'
+        if is_new:
+            path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -288,12 +308,19 @@ def _bind(ready: Ready, worker: Worker | None = None) -> list[socket.socket]:
 
 def _handed_over(ready: Ready) -> list[socket.socket]:
     """Return the sockets of a service manager, unless the options name open files themselves."""
-    if all(each.startswith(FD_PREFIX) for each in ready.options.bind):
+    addresses = ready.options.bind
+    if any(each.startswith(FD_PREFIX) for each in addresses):
         return []
     found = socket_tools.inherited()
     if found and (ready.adapter.is_legacy or not ready.adapter.capabilities.prebound_sockets):
         raise ServerOptionError(
             f'the server {ready.name!r} cannot take the socket that was handed over: choose another'
+        )
+    if found and 'bind' in ready.options.given() and not socket_tools.are_at(found, addresses):
+        urls = ', '.join(map(socket_tools.url_of, found))
+        raise BindError(
+            f'sockets were handed over that listen on {urls}, but {", ".join(addresses)} is asked for: '
+            'leave the address out, or name the sockets as fd://3 and so on'
         )
     return found
 

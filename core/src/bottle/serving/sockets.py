@@ -14,7 +14,7 @@ from bottle.errors import BindError
 from bottle.serving.addresses import FD_PREFIX, UNIX_PREFIX, parse_bind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 BACKLOG = 1024
 FIRST_INHERITED_FD = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
@@ -79,16 +79,16 @@ def inherited() -> list[socket.socket]:
 
     The variables `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES` are removed, so that no child process takes the
     sockets for its own.
+
+    Raises:
+        BindError: one of them is not open, or is no socket that can listen.
     """
     pid, count = os.environ.get('LISTEN_PID', ''), os.environ.get('LISTEN_FDS', '')
-    if pid != str(os.getpid()) or not count.isdigit():
+    if pid != str(os.getpid()) or not count.isdecimal():
         return []
     for name in ('LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'):
         os.environ.pop(name, None)
-    sockets = [socket.socket(fileno=FIRST_INHERITED_FD + index) for index in range(int(count))]
-    for each in sockets:
-        _set_up(each)
-    return sockets
+    return [_listen_inherited(f'{FD_PREFIX}{FIRST_INHERITED_FD + index}') for index in range(int(count))]
 
 
 def url_of(listener: socket.socket, scheme: str = 'http') -> str:
@@ -110,6 +110,29 @@ def url_of(listener: socket.socket, scheme: str = 'http') -> str:
     if host in WILDCARDS:
         host = 'localhost' if listener.family == socket.AF_INET6 else '127.0.0.1'
     return f'{scheme}://{f"[{host}]" if ":" in host else host}:{port}/'
+
+
+def are_at(listeners: Sequence[socket.socket], addresses: Sequence[str]) -> bool:
+    """Return whether listening sockets are those that addresses ask for, in any order.
+
+    Parameters:
+        listeners: the sockets.
+        addresses: what `parse_bind` can split; port 0 is any port.
+
+    Raises:
+        BindError: a host does not resolve.
+    """
+    found = [any(_is_at(each, address) for each in listeners) for address in addresses]
+    return all(found) and len(listeners) == len(addresses)
+
+
+def _is_at(listener: socket.socket, address: str) -> bool:
+    host, port = parse_bind(address)
+    name = listener.getsockname()
+    if host.startswith(UNIX_PREFIX) or not isinstance(name, tuple):
+        return host == f'{UNIX_PREFIX}{name}'
+    here = host in WILDCARDS if name[0] in WILDCARDS else name[0] == _resolve(host, port)[1][0]
+    return here and port in (0, name[1])
 
 
 def listens_everywhere(listener: socket.socket) -> bool:
@@ -173,7 +196,8 @@ def _set_up(listener: socket.socket) -> None:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _listen_inherited(host: str, backlog: int) -> socket.socket:
+def _listen_inherited(host: str, backlog: int | None = None) -> socket.socket:
+    """Take over an open socket; without a backlog, one that listens already keeps that of its maker."""
     try:
         listener = socket.socket(fileno=int(host.removeprefix(FD_PREFIX)))
     except (OSError, OverflowError) as error:
@@ -181,7 +205,8 @@ def _listen_inherited(host: str, backlog: int) -> socket.socket:
             f'cannot listen on {host}: it is no open socket; let the program that starts this one pass it on'
         ) from error
     try:
-        listener.listen(backlog)
+        if backlog is not None or not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            listener.listen(backlog or BACKLOG)
         _set_up(listener)
     except OSError as error:
         listener.detach()  # it is somebody else's
@@ -211,11 +236,15 @@ def _remove_stale(path: str) -> None:
 
     Leave anything else for `bind` to complain about.
     """
-    if not (os.path.lexists(path) and stat.S_ISSOCK(os.lstat(path).st_mode)):  # symlinks must not be followed
+    if not _is_socket(path):
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         if probe.connect_ex(path) == errno.ECONNREFUSED:
             Path(path).unlink()
+
+
+def _is_socket(path: str) -> bool:
+    return os.path.lexists(path) and stat.S_ISSOCK(os.lstat(path).st_mode)  # symlinks must not be followed
 
 
 def _bind_error(error: OSError, host: str, port: int) -> BindError:
@@ -225,7 +254,11 @@ def _bind_error(error: OSError, host: str, port: int) -> BindError:
 
 def _remedy(error: OSError, host: str, port: int) -> str:
     unix = host.startswith(UNIX_PREFIX)
+    if unix and error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return f'{error.strerror}; create its folder, or choose another path'
     if error.errno == errno.EADDRINUSE:
+        if unix and not _is_socket(host.removeprefix(UNIX_PREFIX)):
+            return 'the file exists already and is no socket; choose another path'
         from bottle.serving.ports import owner_of
 
         owner = owner_of(port, host)
