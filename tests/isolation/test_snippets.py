@@ -1,15 +1,22 @@
 """Every Python and shell block of the README files and of docs/ does what it says."""
 
+import configparser
+import json
 import os
 import re
 import shlex
+import ssl
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
-from tests.support.processes import run, serving
+from bottle.serving.arguments import make_parser
+from tests.support.processes import attempt, run, serving
+from tests.support.requirements import require_program
 from tests.support.snippets import Snippet, snippets
 from tests.support.sources import DISTRIBUTIONS, ROOT
 
@@ -17,8 +24,13 @@ PAGES = [ROOT / 'README.md', *sorted(ROOT.glob('docs/**/*.md')), *(folder / 'REA
 SNIPPETS = [snippet for page in PAGES if page.exists() for snippet in snippets(page)]
 BLOCKS = {language: [one for one in SNIPPETS if one.language == language] for language in ('python', 'sh')}
 OTHER_LANGUAGES = {'', 'text', 'toml', 'ini', 'http', 'json', 'html', 'nginx', 'apache', 'lighttpd'}
-DIRECTIVES = {'': 0, 'skip': 2, 'file': 1, 'get': 1}  # with the number of words that each needs at least
-BIND = re.compile(r'(?<=-b )\S+|(?<=--bind )\S+')
+DATA: dict[str, Callable[[str], object]] = {
+    'toml': tomllib.loads,
+    'json': json.loads,
+    'ini': lambda text: configparser.RawConfigParser().read_string(text),
+}
+DIRECTIVES = {'': 0, 'skip': 2, 'file': 1, 'get': 1, 'output': 1}  # with the number of words that each needs at least
+BIND = re.compile(r'(?:(?<=-b )|(?<=--bind ))(?!unix:)\S+')
 LISTS = re.compile(r'--(servers|version|help|json|explain)\b')
 
 
@@ -59,8 +71,11 @@ def test_python(snippet: Snippet, tmp_path: Path) -> None:
 
 def serve(command: list[str], cwd: Path, path: str, env: dict[str, str] | None = None) -> None:
     """Start a server, request one page, stop it with a signal."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # an example's certificate vouches for itself
     with serving(command, cwd, env) as server:
-        assert server.get(path)[0] == 200
+        with urlopen(server.url.rstrip('/') + path, timeout=10, context=context) as response:
+            assert response.status == 200
         assert server.stop() == 0
 
 
@@ -85,7 +100,25 @@ def test_shell(
             bound = BIND.sub('127.0.0.1:0', command) if BIND.search(command) else f'{command} -b 127.0.0.1:0'
             serve(['sh', '-c', f'exec {bound}'], tmp_path, snippet.path, environment)
         else:
+            if command.startswith('openssl '):
+                require_program('openssl')
             run(['sh', '-ec', command], ROOT if './' in command else tmp_path, environment)
+
+
+@pytest.mark.parametrize('snippet', [one for one in SNIPPETS if one.directive == 'output'], ids=str)
+def test_output(snippet: Snippet, tmp_path: Path) -> None:
+    saved_files(snippet, tmp_path)
+    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+    done = attempt(['sh', '-c', snippet.argument], tmp_path, {'PATH': path})
+    shown = '.*'.join(map(re.escape, snippet.text.strip().split('\n…\n')))
+    assert re.fullmatch(shown, (done.stdout + done.stderr).strip(), re.DOTALL), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize('snippet', [one for one in SNIPPETS if one.language in DATA], ids=str)
+def test_data_can_be_read(snippet: Snippet) -> None:
+    DATA[snippet.language](snippet.text)
+    for arguments in re.findall(r'^ExecStart=\S+ -m bottle (.*)$', snippet.text, re.MULTILINE):
+        make_parser().parse_args(shlex.split(arguments))
 
 
 @pytest.mark.parametrize('page', [*PAGES, ROOT / 'CONTRIBUTING.md'], ids=lambda page: f'{page.parent.name}/{page.name}')

@@ -3,6 +3,7 @@
 - `<!-- test: skip REASON -->`: not run.
 - `<!-- test: file NAME -->`: saved under this name for the other blocks of the page, not run by itself.
 - `<!-- test: get PATH -->`: what to request from the server that the block starts; without it, the first route's path.
+- `<!-- test: output COMMAND -->`: what the command prints; a line with nothing but `…` stands for any lines.
 """
 
 import re
