@@ -31,7 +31,7 @@ DATA: dict[str, Callable[[str], object]] = {
 }
 DIRECTIVES = {'': 0, 'skip': 2, 'file': 1, 'get': 1, 'output': 1}  # with the number of words that each needs at least
 BIND = re.compile(r'(?:(?<=-b )|(?<=--bind ))(?!unix:)\S+')
-LISTS = re.compile(r'--(servers|version|help|json|explain)\b')
+LISTS = re.compile(r'--(servers|version|help|json|explain|check)\b')
 
 
 def saved_files(snippet: Snippet, folder: Path) -> None:
@@ -102,7 +102,7 @@ def test_shell(
         else:
             if command.startswith('openssl '):
                 require_program('openssl')
-            run(['sh', '-ec', command], ROOT if './' in command else tmp_path, environment)
+            run(['sh', '-ec', BIND.sub('127.0.0.1:0', command)], ROOT if './' in command else tmp_path, environment)
 
 
 @pytest.mark.parametrize('snippet', [one for one in SNIPPETS if one.directive == 'output'], ids=str)
