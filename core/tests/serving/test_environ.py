@@ -1,11 +1,15 @@
 """Mending what a backend got wrong."""
 
+from email.message import Message
 from io import BytesIO
+from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import pytest
 
-from bottle.serving.environ import framing_fault, latin1_path, terminate_input
+from bottle.serving.environ import ServerNames, framing_fault, latin1_path, terminate_input
+from bottle.serving.sockets import listen
 
 
 @pytest.mark.parametrize(
@@ -18,6 +22,8 @@ from bottle.serving.environ import framing_fault, latin1_path, terminate_input
         (' Chunked ', [], ''),
         ('chunked', ['5'], 'both Transfer-Encoding and Content-Length'),
         ('gzip, chunked', [], 'unsupported Transfer-Encoding'),
+        ('chunked|chunked', [], 'unsupported Transfer-Encoding'),
+        ('chunked|identity', [], 'unsupported Transfer-Encoding'),
         ('', [], 'unsupported Transfer-Encoding'),
         (None, ['5', '6'], 'invalid Content-Length'),
         (None, ['+5'], 'invalid Content-Length'),
@@ -27,7 +33,34 @@ from bottle.serving.environ import framing_fault, latin1_path, terminate_input
     ],
 )
 def test_framing(coding: str | None, lengths: list[str], fault: str) -> None:
-    assert framing_fault(coding, lengths) == fault
+    headers = Message()
+    for value in [] if coding is None else coding.split('|'):
+        headers['Transfer-Encoding'] = value
+    for value in lengths:
+        headers['Content-Length'] = value
+    assert framing_fault(headers) == fault
+
+
+class Connected:
+    """A connection that says where it was made to."""
+
+    def getsockname(self) -> tuple[str, int]:
+        return '192.0.2.1', 81
+
+
+def test_server_names() -> None:
+    one, two = listen('127.0.0.1', 0), listen('', 0)
+    port = one.getsockname()[1]
+    with one, two:
+        elsewhere: Any = Connected()
+        assert ServerNames([one]).of(elsewhere) == {'SERVER_NAME': '127.0.0.1', 'SERVER_PORT': str(port)}
+        assert ServerNames([two]).of(elsewhere)['SERVER_NAME'] == gethostname()
+        assert ServerNames([one, two]).of(elsewhere) == {'SERVER_NAME': '192.0.2.1', 'SERVER_PORT': '81'}
+
+
+def test_a_unix_socket_has_no_server_names(tmp_path: Path) -> None:
+    with listen(f'unix:{tmp_path}/socket', 0) as listener:
+        assert ServerNames([listener]).of(listener) == {}
 
 
 @pytest.mark.parametrize(

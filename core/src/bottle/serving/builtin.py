@@ -47,7 +47,8 @@ class WSGIRefServer(AcceptingAdapter):
 
         server_class = _extended(self.options.get('server_class'), SimpleServer)
         handler_class = _extended(self.options.get('handler_class'), RequestHandler)
-        server = server_class(handler, handler_class, threaded=self.options.get('threaded', True), quiet=self.quiet)
+        threaded = self.options.get('threaded', True)
+        server = server_class(handler, handler_class, threaded=threaded, quiet=self.quiet, sockets=sockets)
         server.logs_requests = self.logs_requests
         try:
             self.accept(sockets, server.process_request)

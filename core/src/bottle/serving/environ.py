@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from io import BytesIO
+from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 from bottle.bodies import chunked_reader, length_reader
+from bottle.serving.sockets import WILDCARDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import socket
+    from collections.abc import Iterable, Sequence
+    from email.message import Message
 
     from bottle.serving.types import Environ
 
@@ -34,6 +38,34 @@ def terminate_input(environ: Environ, raw: Any) -> None:
     environ['wsgi.input_terminated'] = True
 
 
+class ServerNames:
+    """The values of SERVER_NAME and SERVER_PORT, known beforehand where there is one listening socket.
+
+    To ask each connection would be a call of the system for each request, and a hand-over of the interpreter's lock.
+
+    Parameters:
+        sockets: the listening sockets.
+    """
+
+    def __init__(self, sockets: Sequence[socket.socket]) -> None:
+        self._only = _names(sockets[0].getsockname()) if len(sockets) == 1 else None
+
+    def of(self, connection: socket.socket) -> dict[str, str]:
+        """Return the two variables for a connection; none for a unix socket.
+
+        Parameters:
+            connection: the connected socket.
+        """
+        return self._only if self._only is not None else _names(connection.getsockname())
+
+
+def _names(address: Any) -> dict[str, str]:
+    if not isinstance(address, tuple):
+        return {}
+    host = gethostname() if address[0] in WILDCARDS else address[0]
+    return {'SERVER_NAME': host, 'SERVER_PORT': str(address[1])}
+
+
 def drop_ambiguous(environ: Environ, names: Iterable[str]) -> None:
     """Remove the headers whose name has an underscore: `X_Forwarded_For` would pass for `X-Forwarded-For`.
 
@@ -46,18 +78,18 @@ def drop_ambiguous(environ: Environ, names: Iterable[str]) -> None:
             environ.pop('HTTP_' + name.replace('-', '_').upper(), None)
 
 
-def framing_fault(transfer_encoding: str | None, content_lengths: list[str]) -> str:
+def framing_fault(headers: Message) -> str:
     """Return what is wrong with the framing of a request, or an empty string (RFC 9112, section 6.3).
 
     Parameters:
-        transfer_encoding: the value of the Transfer-Encoding header, or None.
-        content_lengths: the values of all Content-Length headers.
+        headers: the request's headers.
     """
-    if transfer_encoding is not None and content_lengths:
+    codings, lengths = headers.get_all('Transfer-Encoding', []), headers.get_all('Content-Length', [])
+    if codings and lengths:
         return 'both Transfer-Encoding and Content-Length'
-    if transfer_encoding is not None and transfer_encoding.strip().lower() != 'chunked':
+    if codings and [each.strip().lower() for each in codings] != ['chunked']:
         return 'unsupported Transfer-Encoding'
-    if len(set(content_lengths)) > 1 or not all(each.isascii() and each.isdigit() for each in content_lengths):
+    if len(set(lengths)) > 1 or not all(each.isascii() and each.isdigit() for each in lengths):
         return 'invalid Content-Length'
     return ''
 

@@ -8,10 +8,11 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
 from bottle.serving.connections import WaitingConnections, discard
-from bottle.serving.environ import drop_ambiguous, framing_fault, latin1_path, terminate_input
+from bottle.serving.environ import ServerNames, drop_ambiguous, framing_fault, latin1_path, terminate_input
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Sequence
 
     from bottle.serving.types import WSGIApplication
 
@@ -77,7 +78,7 @@ class RequestHandler(WSGIRequestHandler):
             return False
         if not self.parse_request():
             return False
-        if fault := framing_fault(self.headers.get('Transfer-Encoding'), self.headers.get_all('Content-Length', [])):
+        if fault := framing_fault(self.headers):
             self.send_error(400, fault)
             return False
         return True
@@ -96,9 +97,7 @@ class RequestHandler(WSGIRequestHandler):
     def get_environ(self) -> dict[str, Any]:
         """Return the environ (PEP 3333), with the address that was connected to and without ambiguous headers."""
         environ = super().get_environ()
-        name = self.connection.getsockname()
-        if isinstance(name, tuple):
-            environ.update(SERVER_NAME=name[0], SERVER_PORT=str(name[1]))
+        environ.update(self.server.names.of(self.connection))
         environ['PATH_INFO'] = latin1_path(self.path)
         if 'Content-Type' not in self.headers:
             environ['CONTENT_TYPE'] = ''  # the standard library would invent text/plain
@@ -124,6 +123,7 @@ class SimpleServer(socketserver.ThreadingMixIn, WSGIServer):
         handler_class: reads requests and answers them.
         threaded: whether each connection gets a thread of its own.
         quiet: whether nothing is logged.
+        sockets: the listening sockets, where they are known.
 
     Attributes:
         logs_requests: whether requests are logged, unless it is quiet.
@@ -138,12 +138,14 @@ class SimpleServer(socketserver.ThreadingMixIn, WSGIServer):
         *,
         threaded: bool = True,
         quiet: bool = False,
+        sockets: Sequence[socket.socket] = (),
     ) -> None:
         super().__init__(('localhost', 0), handler_class, bind_and_activate=False)
         self.socket.close()
         self.threaded = threaded
         self.quiet = quiet
         self.connections = WaitingConnections()
+        self.names = ServerNames(sockets)
         self.server_name, self.server_port = 'localhost', 0
         self.setup_environ()
         self.handler = handler

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bottle.serving import AcceptingAdapter, Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.connections import InFlight, WaitingConnections, discard
-from bottle.serving.environ import drop_ambiguous, framing_fault, latin1_path, terminate_input
+from bottle.serving.environ import ServerNames, drop_ambiguous, framing_fault, latin1_path, terminate_input
 
 if TYPE_CHECKING:
     import socket
@@ -47,15 +47,16 @@ class PasteServer(AcceptingAdapter):
         connections, running = WaitingConnections(), InFlight()
         fewest = min(5, self.options.get('threadpool_workers', 5))  # by itself Paste asserts that there are 5
         pool = {'spawn_if_under': fewest, **(self.options.get('threadpool_options') or {})}
-        options = {**self.options, 'threadpool_options': pool, 'handler': _handler_class(connections)}
+        handler_class = _handler_class(connections, ServerNames(sockets))
+        options = {**self.options, 'threadpool_options': pool, 'handler': handler_class}
         silence = options.pop('socket_timeout', None) or SILENCE  # Paste drops fractions
         server = httpserver.serve(handler, '127.0.0.1', 0, start_loop=False, **options)
         server.socket.close()  # Paste insists on binding one
 
         def queue(connection: socket.socket, address: Any) -> None:
             connection.settimeout(silence)
-            task = partial(server.process_request_in_thread, connection, address or ('', 0))
-            server.thread_pool.add_task(running.counted(task))
+            respond = partial(server.process_request_in_thread, connection, address or ('', 0))
+            server.thread_pool.add_task(running.counted(respond))
 
         self.accept(sockets, queue)
         connections.drain()
@@ -75,7 +76,7 @@ class PasteServer(AcceptingAdapter):
             raise ValueError(f'paste needs at least one thread: threadpool_workers is {workers!r}')
 
 
-def _handler_class(connections: WaitingConnections) -> type:
+def _handler_class(connections: WaitingConnections, names: ServerNames) -> type:
     """Return a request handler whose idle connections can be ended and whose environ follows PEP 3333."""
     from paste import httpserver
 
@@ -88,8 +89,7 @@ def _handler_class(connections: WaitingConnections) -> type:
             self.close_connection = True
             if not self.raw_requestline or not self.parse_request():
                 return
-            fault = framing_fault(self.headers.get('Transfer-Encoding'), self.headers.get_all('Content-Length', []))
-            if fault:
+            if fault := framing_fault(self.headers):
                 self.send_error(400, fault)
             else:
                 self.wsgi_execute()
@@ -104,8 +104,7 @@ def _handler_class(connections: WaitingConnections) -> type:
             mended = self.wsgi_environ
             mended['PATH_INFO'] = latin1_path(self.path)
             drop_ambiguous(mended, self.headers)
-            if isinstance(name := self.connection.getsockname(), tuple):
-                mended.update(SERVER_NAME=name[0], SERVER_PORT=str(name[1]))
+            mended.update(names.of(self.connection))
             continues = self.headers.get('Expect', '').lower() == '100-continue'
             raw = httpserver.ContinueHook(self.rfile, self.connection.sendall) if continues else self.rfile
             terminate_input(mended, raw)
