@@ -19,7 +19,6 @@ CLIENTS = 200
 SECONDS = 30.0 if os.environ.get('BOTTLE_NIGHTLY') == '1' else 10.0
 PAUSE = 0.01  # seconds between two requests of the others
 RECOVERY = 2.0  # seconds
-OPTIONS = {'waitress': {'connection_limit': 1000}}  # by itself it accepts no more than 100, slow ones included
 # Servers whose threads such clients hold: they belong behind a proxy that reads requests whole before it asks.
 BEHIND_A_PROXY = {
     'paste': 'ten threads, each held by one client: nobody else is answered',
@@ -29,7 +28,7 @@ BEHIND_A_PROXY = {
 
 @pytest.fixture
 def server(server_name: str, tmp_path: Path) -> Iterator[Server]:
-    with running(tmp_path, APPLICATION, server_name, **OPTIONS.get(server_name, {})) as started:
+    with running(tmp_path, APPLICATION, server_name) as started:
         yield started
 
 
