@@ -16,7 +16,7 @@ from tests.support.processes import Server
 from tests.support.programs import running
 
 CLIENTS = 200
-SECONDS = 30.0 if os.environ.get('BOTTLE_NIGHTLY') == '1' else 10.0
+SECONDS = 30.0 if os.environ.get('BOTTLE_NIGHTLY') == '1' else 4.0
 PAUSE = 0.01  # seconds between two requests of the others
 RECOVERY = 2.0  # seconds
 # Servers whose threads such clients hold: they belong behind a proxy that reads requests whole before it asks.
