@@ -11,7 +11,7 @@ from bottle.serving.options import portable_options
 from bottle.serving.preparation import Invocation, choose
 
 TYPED: dict[str, tuple[list[str], Any]] = {  # an option as it is typed, and what it becomes
-    'bind': (['-b', '[::1]:1', '--bind', 'unix:/x'], ('[::1]:1', 'unix:/x')),
+    'bind': (['-b', '[::1]:1,:2', '--bind', 'unix:/x'], ('[::1]:1', ':2', 'unix:/x')),
     'backlog': (['--backlog', '5'], 5),
     'socket_mode': (['--socket-mode', '660', '-b', 'unix:/x'], 0o660),
     'threads': (['--threads', '5', '-s', 'waitress'], 5),

@@ -170,13 +170,14 @@ class ServerAdapter:
         Raises:
             ServerOptionError: naming the server, the option and the nearest known one, or what the backend says.
         """
+        from bottle.serving.options import portable_options  # not needed to list the servers
+
         known = self.native_options()
         for option in self.options if known is not None else ():
             if option not in (known or ()):
                 takes = f'it takes {", ".join(sorted(known))}' if known else 'it takes none'
-                raise ServerOptionError(
-                    f'the server {self.name!r} has no option {option!r}: {takes}.{nearest(option, known or ())}'
-                )
+                hint = nearest(option, known or ()) or nearest(option, portable_options())
+                raise ServerOptionError(f'the server {self.name!r} has no option {option!r}: {takes}.{hint}')
         try:
             self.try_options()
         except (TypeError, ValueError) as error:

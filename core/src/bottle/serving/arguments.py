@@ -39,6 +39,7 @@ def invocation(options: Namespace) -> tuple[Invocation, dict[str, Any]]:
     """
     files, config = _configuration(options)
     given = {name: getattr(options, name) for name in portable_options() if name not in ('server', 'backend')}
+    given['bind'] = ','.join(options.bind) if options.bind else None  # each may hold several, as everywhere
     given['backend'] = _named_values(options.backend)
     return Invocation(server=options.server, given=given, files=files, spelling=_spelling), config
 
