@@ -203,6 +203,8 @@ def test_log_files_are_reopened(server_name: str, tmp_path: Path) -> None:
     log, rotated = tmp_path / 'access.log', tmp_path / 'access.log.1'
     with supervised(tmp_path, server_name, '--access-log', 'common', '--access-log-file', str(log)) as server:
         fetch(server.url, '/path/before')
+        while '/path/before' not in log.read_text():  # the line may come after the answer
+            time.sleep(0.01)
         log.rename(rotated)
         os.kill(server.process.pid, signal.SIGUSR1)
         deadline = time.monotonic() + 10

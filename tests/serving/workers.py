@@ -112,6 +112,14 @@ def await_end(pids: list[int], seconds: float) -> list[int]:
     return left
 
 
+def await_children(server: Server, count: int, seconds: float = 10.0) -> None:
+    """Wait until the parent has so many children, none of which has ended or is about to."""
+    deadline = time.monotonic() + seconds
+    while len(children(server.process.pid)) != count:
+        assert time.monotonic() < deadline, children(server.process.pid)
+        time.sleep(0.02)
+
+
 def replace(server: Server, workers: int = 2) -> None:
     """Ask for new workers and wait until all of them are ready."""
     before = len(ready_pids(server))

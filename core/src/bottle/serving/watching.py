@@ -8,25 +8,27 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import select
-import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from fnmatch import fnmatch
+from fnmatch import translate
+from itertools import accumulate
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from bottle.serving.processes import start_python
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from bottle.serving.options import ServerOptions
 
 MAX_FILES = 10_000  # a tree with more is somebody's home, not a program
 SETTLING = 0.05  # seconds that files must stay as they are, because an editor may still be writing
+MAX_LOOKS = 5  # at files that do not settle; whatever changes all the time shall not keep others waiting
 LOOK_AT_INPUT = 300  # milliseconds between looks at the input, while watchfiles waits
 START = 'import json, sys; sys.path[:] = json.loads(sys.argv[1]); from bottle.serving.watching import main; main()'
 
@@ -44,6 +46,7 @@ class Watch:
     def __init__(self, roots: Sequence[str], include: Sequence[str], exclude: Sequence[str], interval: float) -> None:
         self._start = {'roots': roots, 'include': include, 'exclude': exclude, 'interval': interval}
         self._process: subprocess.Popen[bytes] | None = None
+        self._further: set[str] = set()
 
     @classmethod
     def of_program(cls, options: ServerOptions) -> Self:
@@ -67,12 +70,14 @@ class Watch:
         Parameters:
             files: their absolute paths.
         """
-        self._send(files)
+        if new := sorted(set(files) - self._further):
+            self._further.update(new)
+            self._send(new)
 
     def changed(self) -> list[str]:
-        """Return the paths that have changed; to be called when `changes` is readable."""
+        """Return the paths that have changed, when `changes` is readable; none when the process has ended."""
         line = self.changes.readline()
-        return [_shown(each) for each in json.loads(line)] if line else []
+        return [_shown(each) for each in json.loads(line)] if line.endswith(b'\n') else []
 
     @property
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
@@ -81,8 +86,11 @@ class Watch:
         return self._process.stdin, self._process.stdout
 
     def _send(self, message: Any) -> None:
-        with contextlib.suppress(BrokenPipeError):  # it has said why it ended
-            self._pipes[0].write(json.dumps(message).encode() + b'\n')
+        with (
+            contextlib.suppress(BrokenPipeError),  # it has said why it ended
+            open(self._pipes[0].fileno(), 'wb', closefd=False) as pipe,  # a signal may cut an unbuffered write short
+        ):
+            pipe.write(json.dumps(message).encode() + b'\n')
 
     def __enter__(self) -> Self:
         """Start to watch."""
@@ -126,6 +134,10 @@ class Files:
     def __post_init__(self) -> None:
         """Begin with no further files."""
         self.further: set[str] = set()
+        self.unsettled: set[str] = set()
+        self._included = _any_of(self.include)
+        self._excluded = _any_of(self.exclude)
+        self.roots = [each for each in self.roots if not self._is_too_large(each)]
         self.seen = self.look()
 
     def add(self, files: Sequence[str]) -> None:
@@ -142,22 +154,27 @@ class Files:
         """Return the time of change of each file, in nanoseconds."""
         return _times([*self.further, *(each for root in self.roots for each in self._below(root))])
 
-    def news(self) -> list[str]:
-        """Return the files that have been changed, made or removed since the last call, when they have settled."""
-        now = self.look()
-        while now != self.seen:
-            changed = sorted(path for path in now.keys() | self.seen.keys() if now.get(path) != self.seen.get(path))
-            time.sleep(SETTLING)
-            settled = self.look()
-            if settled == now:
-                self.seen = now
-                return changed
-            now = settled
-        return []
+    def is_restless(self) -> bool:
+        """Return whether a change is due that nobody tells of: of a further file, or of one that had to settle."""
+        times = _times(self.further)
+        return bool(self.unsettled) or any(times.get(each) != self.seen.get(each) for each in self.further)
 
-    def folders(self) -> list[str]:
-        """Return the folders that hold the files."""
-        return sorted({*self.roots, *(str(Path(each).parent) for each in self.further)})
+    def news(self) -> list[str]:
+        """Return the files that have been changed, made or removed since the last call, and have settled since."""
+        now = self.look()
+        self.unsettled = set()
+        for _ in range(MAX_LOOKS):
+            if now == self.seen:
+                break
+            time.sleep(SETTLING)
+            before, now = now, self.look()
+            self.unsettled = _differing(before, now)
+            if not self.unsettled:
+                break
+        changed = _differing(self.seen, now) - self.unsettled
+        kept = {path: self.seen[path] for path in self.unsettled & self.seen.keys()}
+        self.seen = {**{path: when for path, when in now.items() if path not in self.unsettled}, **kept}
+        return sorted(changed)
 
     def matches(self, path: str) -> bool:
         """Return whether a file is watched.
@@ -167,33 +184,48 @@ class Files:
         """
         if path in self.further:
             return True
-        return not self._is_excluded(path) and any(fnmatch(Path(path).name, each) for each in self.include)
+        return not self._is_excluded(path) and bool(self._included(Path(path).name))
 
-    def without_trees_that_are_too_large(self) -> Self:
-        """Give up folders with too many files, and say so."""
-        for root in list(self.roots):
-            if sum(1 for _ in self._below(root)) >= MAX_FILES:
-                print(f'bottle: {root} has too many files to be watched: only imported modules are', file=sys.stderr)
-                self.roots.remove(root)
-        return self
+    def _is_too_large(self, root: str) -> bool:
+        """Return whether a folder has too many files, and say so."""
+        too_large = any(count >= MAX_FILES for count in accumulate(len(names) for _, names in self._folders(root)))
+        if too_large:
+            print(f'bottle: {root} has too many files to be watched: only imported modules are', file=sys.stderr)
+        return too_large
 
     def _below(self, root: str) -> Iterator[str]:
-        count = 0
-        for folder, folders, names in os.walk(root):
-            folders[:] = [each for each in folders if not self._names_excluded([each])]
+        for folder, names in self._folders(root):
             for name in names:
-                count += 1
-                if any(fnmatch(name, each) for each in self.include) and not self._names_excluded([name]):
+                if self._included(name) and not self._excluded(name):
                     yield f'{folder}{os.sep}{name}'
-            if count >= MAX_FILES:
-                return
+
+    def _folders(self, root: str) -> Iterator[tuple[str, list[str]]]:
+        """Yield each folder below a root, also behind links, once, with the names of its files."""
+        seen = set()
+        for folder, folders, names in os.walk(root, followlinks=True):
+            folders[:] = [each for each in folders if not self._excluded(each)]
+            with contextlib.suppress(OSError):
+                status = Path(folder).stat()
+                identity = status.st_dev, status.st_ino
+                if identity in seen:
+                    folders.clear()
+                    continue
+                seen.add(identity)
+            yield folder, names
 
     def _is_excluded(self, path: str) -> bool:
         root = next((each for each in self.roots if path.startswith(each + os.sep)), '')
-        return self._names_excluded(Path(path[len(root) :]).parts if root else [Path(path).name])
+        names = Path(path[len(root) + 1 :]).parts if root else [Path(path).name]
+        return any(map(self._excluded, names))
 
-    def _names_excluded(self, names: Sequence[str]) -> bool:
-        return any(fnmatch(name, pattern) for name in names for pattern in self.exclude)
+
+def _any_of(patterns: Sequence[str]) -> Callable[[str], re.Match[str] | None]:
+    """Return what matches a name against patterns: as one expression, for this is done with each file of a tree."""
+    return re.compile('|'.join(map(translate, patterns)) or '(?!)').match
+
+
+def _differing(one: dict[str, int], other: dict[str, int]) -> set[str]:
+    return {path for path, _ in one.items() ^ other.items()}
 
 
 def _times(paths: Any) -> dict[str, int]:
@@ -206,9 +238,8 @@ def _times(paths: Any) -> dict[str, int]:
 
 def main() -> None:
     """Watch what standard input says, and report changes on standard output, until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     reader = Input(0)
-    files = Files(**reader.next()).without_trees_that_are_too_large()
+    files = Files(**reader.next())
     with contextlib.suppress(EOFError, BrokenPipeError):
         _say([])
         for changed in _changes(files, reader):
@@ -256,9 +287,13 @@ class Input:
 def _changes(files: Files, reader: Input) -> Iterator[list[str]]:
     try:
         import watchfiles
+
+        yield from _notified(files, reader, watchfiles)
     except ImportError:
-        return _polled(files, reader)
-    return _notified(files, reader, watchfiles)
+        pass
+    except (OSError, RuntimeError) as error:  # such as a limit on what one user may have watched
+        print(f'bottle: changed files are looked for every {files.interval:g} s: {error}', file=sys.stderr)
+    yield from _polled(files, reader)
 
 
 def _polled(files: Files, reader: Input) -> Iterator[list[str]]:
@@ -270,22 +305,18 @@ def _polled(files: Files, reader: Input) -> Iterator[list[str]]:
 
 
 def _notified(files: Files, reader: Input, watchfiles: Any) -> Iterator[list[str]]:
-    """Yield what the operating system tells; start anew when there are further folders."""
-    while True:
-        watched = files.folders()
-        events = watchfiles.watch(
-            *watched,
-            watch_filter=lambda _, path: files.matches(path),
-            rust_timeout=LOOK_AT_INPUT,
-            yield_on_timeout=True,
-            raise_interrupt=False,
-            debounce=100,
-            recursive=True,
-        )
-        for number, event in enumerate(events):
-            while reader.arrives(0):
-                files.add(reader.next())
-            if (event or number == 0) and (changed := files.news()):
-                yield changed
-            if files.folders() != watched:
-                break
+    """Yield what the operating system tells of the folders; look at the further files, which may lie anywhere."""
+    events = watchfiles.watch(
+        *files.roots,
+        watch_filter=lambda _, path: files.matches(path),
+        rust_timeout=LOOK_AT_INPUT,
+        yield_on_timeout=True,
+        raise_interrupt=False,
+        debounce=100,
+        recursive=True,
+    )
+    for number, event in enumerate(events):
+        while reader.arrives(0):
+            files.add(reader.next())
+        if (event or number == 0 or files.is_restless()) and (changed := files.news()):
+            yield changed

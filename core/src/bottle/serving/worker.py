@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bottle.serving.limits import Activity
+from bottle.serving.processes import held_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,15 +38,15 @@ class Handover:
     """What a parent hands to a worker, as numbers of open files; travels in an environment variable.
 
     Parameters:
-        parent: the parent's process id: a process further down that sees the variable is no worker.
         lifeline: the pipe that closes when the parent dies.
+        inode: that of the lifeline: a process further down may see the variable, but does not hold the pipe.
         channel: the pipe that the worker reports on.
         sockets: the listening sockets; empty when the worker binds by itself.
         certificate: the files of a certificate that the parent has made, and of its key.
     """
 
-    parent: int
     lifeline: int
+    inode: int
     channel: int
     sockets: list[int] = field(default_factory=list)
     certificate: list[str] = field(default_factory=list)
@@ -53,6 +54,13 @@ class Handover:
     def as_text(self) -> str:
         """Return the value of the environment variable."""
         return json.dumps(self.__dict__)
+
+    def is_held(self) -> bool:
+        """Return whether this process is the one that it was handed to."""
+        try:
+            return os.fstat(self.lifeline).st_ino == self.inode
+        except OSError:
+            return False
 
 
 class Worker:
@@ -75,8 +83,9 @@ class Worker:
         self.certificate = handover.certificate
         self._channel = handover.channel
         _end_with_parent(handover.lifeline)
-        for number in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to the parent as well, which decides
-            signal.signal(number, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, _leave_to_parent)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, held_back())
 
     def report_ready(self) -> None:
         """Tell the parent that requests are answered from now on, and which source files that depends on."""
@@ -122,7 +131,7 @@ class Worker:
             stop()
 
     def _tell(self, what: str, detail: Any = None) -> None:
-        with open(self._channel, 'wb', buffering=0, closefd=False) as channel:
+        with open(self._channel, 'wb', closefd=False) as channel:  # a signal may cut an unbuffered write short
             channel.write(json.dumps([what, detail]).encode() + b'\n')
 
 
@@ -132,12 +141,13 @@ def this_worker() -> Worker | None:
 
     The first call takes over what was handed to it, and takes the variable out of the environment.
     """
-    text = os.environ.get(VARIABLE)
+    text = os.environ.pop(VARIABLE, None)
     handover = Handover(**json.loads(text)) if text else None
-    if handover is None or handover.parent != os.getppid():
-        return None
-    del os.environ[VARIABLE]
-    return Worker(handover)
+    return Worker(handover) if handover and handover.is_held() else None
+
+
+def _leave_to_parent(*_: object) -> None:
+    """Do nothing: the parent has got the signal as well. To be ignored is inherited by programs, a handler is not."""
 
 
 def _end_with_parent(lifeline: int) -> None:

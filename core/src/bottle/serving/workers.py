@@ -8,7 +8,6 @@ reloader does is the same: the workers are replaced when a file changes.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import math
 import os
@@ -16,12 +15,12 @@ import selectors
 import signal
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bottle.errors import ServerError
+from bottle.serving.child import SLOW_START, Child
 from bottle.serving.lifecycle import SAME_SIGNAL
-from bottle.serving.processes import start_python, this_program
-from bottle.serving.worker import FAILED, FILES, READY, RETIRE, VARIABLE, Handover
+from bottle.serving.worker import FAILED, FILES, READY, RETIRE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,83 +30,10 @@ if TYPE_CHECKING:
 
 QUICK = 0.1  # seconds: a worker that dies sooner after it was ready has not died by chance
 PAUSES = (0.0, 0.0, 0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before a worker is started again, by failures in a row
+PAUSE_AFTER_DROP = 0.3  # seconds: what changes again while a worker starts may go on changing
 MAX_FAILURES = 5  # in a row and with nobody left who serves, before the supervisor gives up
-GRACE_OF_THE_PARENT = 0.5  # seconds that workers get beyond their own grace period before they are killed
 
 log = logging.getLogger('bottle.server')
-
-
-class Child:
-    """A worker process, as its parent sees it.
-
-    Parameters:
-        sockets: the listening sockets that it shares.
-        certificate: the files of a certificate that was made for this run, and of its key; else empty.
-
-    Attributes:
-        process: the process.
-        state: `starting`, `ready`, `stopping`, or `dropped` when it was stopped before it was ready.
-        outdated: whether it is to be replaced.
-        failure: what it said about why it could not start.
-        files: the source files that it depends on.
-    """
-
-    def __init__(self, sockets: Sequence[socket.socket], certificate: Sequence[str] = ()) -> None:
-        self.state = 'starting'
-        self.outdated = False
-        self.failure = ''
-        self.files: list[str] = []
-        self.ready_at = 0.0
-        self._unread = b''
-        lifeline, self._lifeline = os.pipe()
-        self.channel, channel = os.pipe()
-        os.set_blocking(self.channel, False)
-        handover = Handover(
-            parent=os.getpid(),
-            lifeline=lifeline,
-            channel=channel,
-            sockets=[each.fileno() for each in sockets],
-            certificate=list(certificate),
-        )
-        try:
-            self.process = start_python(
-                this_program(),
-                env={**os.environ, VARIABLE: handover.as_text()},
-                pass_fds=[lifeline, channel, *handover.sockets],
-            )
-        finally:
-            os.close(lifeline)
-            os.close(channel)
-
-    @property
-    def serves(self) -> bool:
-        """Whether it answers requests."""
-        return self.state in ('ready', 'stopping')
-
-    def messages(self) -> Iterator[tuple[str, Any]]:
-        """Yield what it has said since the last call."""
-        with contextlib.suppress(BlockingIOError):
-            while data := os.read(self.channel, 65536):
-                self._unread += data
-        *lines, self._unread = self._unread.split(b'\n')
-        yield from map(json.loads, lines)
-
-    def stop(self) -> None:
-        """Let it finish its requests and end; one that has not begun to serve is ended at once."""
-        if self.state == 'ready':
-            self.state = 'stopping'
-            self.process.terminate()
-        elif self.state == 'starting':
-            self.state = 'dropped'
-            self.process.kill()
-
-    def close(self) -> None:
-        """Forget its pipes; it has ended."""
-        os.close(self._lifeline)
-        os.close(self.channel)
-
-    def __repr__(self) -> str:
-        return f'worker {self.process.pid}'
 
 
 class Supervisor:
@@ -148,10 +74,10 @@ class Supervisor:
         self._failures = 0
         self._start_at = 0.0
         self._waiting_for_change = False
-        self._killing_at: float | None = None
-        self._stopped_at = 0.0
+        self._stopped_at: float | None = None
         self._exit_code = 0
-        self._on_terminal = _has_terminal()
+        self._tended_at = 0.0
+        self._ends_with_terminal = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN and _has_terminal()
 
     def run(self) -> int:
         """Watch over workers until SIGTERM or SIGINT; then let them finish.
@@ -174,7 +100,7 @@ class Supervisor:
         return self._exit_code
 
     def _is_over(self) -> bool:
-        return self._killing_at is not None and not self._children
+        return self._stopped_at is not None and not self._children
 
     # -- what happens ------------------------------------------------------------------------------------------------
 
@@ -194,8 +120,9 @@ class Supervisor:
 
     def _pause(self) -> float | None:
         """Return how long nothing has to be done but to wait, in seconds."""
-        until = self._killing_at if self._killing_at is not None else self._start_at
-        return max(0.0, until - time.monotonic()) if until and until < math.inf else None
+        moments = [self._start_at, *(each.late_at for each in self._children)]
+        until = min((each for each in moments if self._tended_at < each < math.inf), default=None)
+        return until and max(0.0, until - time.monotonic())
 
     def _listen_to(self, child: Child) -> None:
         for what, detail in child.messages():
@@ -209,19 +136,22 @@ class Supervisor:
                 self._watch.add(detail)
 
     def _note_ready(self, child: Child) -> None:
-        child.state, child.ready_at = 'ready', time.monotonic()
+        child.note_ready()
         if self._announce is not None:
             self._announce()
             self._announce = None
         log.info('%s is ready', child)
         if outdated := self._outdated():
-            outdated[0].stop()
+            outdated[0].stop(self._graceful_timeout)
 
     def _note_change(self, watch: Watch) -> None:
-        changed = watch.changed()
-        if changed:
+        if changed := watch.changed():
             log.info('%s changed: reloading', ', '.join(changed))
             self._replace_all()
+        else:
+            log.error('the process that watches files has ended: nothing reloads any more but SIGHUP')
+            self._selector.unregister(watch.changes)
+            self._watch, self._waiting_for_change = None, False
 
     def _bury(self, child: Child) -> None:
         """Forget a worker that has ended, and draw conclusions from how it did."""
@@ -231,19 +161,21 @@ class Supervisor:
         child.close()
         self._children.remove(child)
         if state == 'starting':
-            self._note_failure(child, code)
+            self._note_failure(child.failure or f'a worker ended with {_ending(code)} before it was ready')
         elif state == 'ready':
-            log.error('%s ended unexpectedly with %s', child, _ending(code))
+            if code:
+                log.error('%s ended unexpectedly with %s', child, _ending(code))
+            else:
+                log.info('%s ended, but not at the request of its parent', child)
             quick = time.monotonic() - child.ready_at < QUICK
             self._failures = self._failures + 1 if quick else 0
             self._start_later()
         elif state == 'stopping' and code:
             log.error('%s ended with %s before its requests were finished', child, _ending(code))
-            self._exit_code = 1
+            self._exit_code = int(self._stopped_at is not None)
 
-    def _note_failure(self, child: Child, code: int) -> None:
+    def _note_failure(self, reason: str) -> None:
         """React to a worker that could not start: go on with the old ones, try again later, or give up."""
-        reason = child.failure or f'a worker ended with {_ending(code)} before it was ready'
         outdated = self._outdated()
         if outdated or self._watch is not None:
             going_on = 'the workers that run go on' if outdated else 'waiting for a change'
@@ -265,71 +197,81 @@ class Supervisor:
     # -- what is done ------------------------------------------------------------------------------------------------
 
     def _current(self) -> list[Child]:
-        """Return the workers that are to stay."""
-        return [each for each in self._children if each.state in ('starting', 'ready') and not each.outdated]
+        """Return the workers that are to stay, those that serve first."""
+        found = [each for each in self._children if each.state in ('starting', 'ready') and not each.outdated]
+        return sorted(found, key=lambda each: each.state == 'starting')
 
     def _outdated(self) -> list[Child]:
         """Return the workers that serve until their successors are ready."""
         return [each for each in self._children if each.outdated and each.state == 'ready']
 
     def _tend(self) -> None:
-        """Start the workers that are missing, stop those that are too many, kill those that take too long to end."""
-        if self._killing_at is not None:
-            self._kill_the_late()
+        """Stop the workers that are too many, start those that are missing, look after those that are late."""
+        self._tended_at = time.monotonic()
+        for each in self._children:
+            if each.late_at <= self._tended_at:
+                self._on_late(each)
+        if self._stopped_at is not None:
             return
-        current, outdated = self._current(), self._outdated()
-        missing = self._number - len(current)
+        current = self._current()
         complete = sum(each.state == 'ready' for each in current) >= self._number
+        superfluous = current[self._number :]
         if complete or not self._sockets:  # without a shared socket the port must be free for a successor
-            for each in outdated:
-                each.stop()
-        for each in current[self._number :]:
-            each.stop()
-        if missing > 0 and self._may_start():
-            for _ in range(1 if outdated else missing):
-                self._start()
+            superfluous += self._outdated()
+        for each in superfluous:
+            each.stop(self._graceful_timeout)
+        while self._lacks_one():
+            self._start()
 
-    def _may_start(self) -> bool:
-        if time.monotonic() >= self._start_at:
-            self._start_at = 0.0
-        if self._waiting_for_change or self._start_at:
+    def _on_late(self, child: Child) -> None:
+        child.late_at = math.inf
+        if child.state == 'starting':
+            log.warning('%s is still starting after %g s', child, SLOW_START)
+        else:
+            child.process.kill()
+
+    def _lacks_one(self) -> bool:
+        """Return whether a worker is to be started now."""
+        pausing = self._waiting_for_change or self._start_at > self._tended_at
+        if pausing or len(self._current()) >= self._number:
             return False
         if not self._sockets:
             return not self._children
         return not self._outdated() or all(each.state != 'starting' for each in self._children)
 
     def _start(self) -> None:
-        child = Child(self._sockets, self._certificate)
-        self._children.append(child)
-        self._selector.register(child.channel, selectors.EVENT_READ, child)
+        try:
+            child = Child(self._sockets, self._certificate)
+        except OSError as error:
+            self._note_failure(f'a worker cannot be started: {error}')
+        else:
+            self._children.append(child)
+            self._selector.register(child.channel, selectors.EVENT_READ, child)
 
     def _replace_all(self) -> None:
         """Let every worker be replaced by one with newly imported code, one after the other."""
         self._waiting_for_change = False
-        self._failures, self._start_at = 0, 0.0
+        self._failures = 0
+        soon = time.monotonic() + PAUSE_AFTER_DROP
+        starting = [each for each in self._children if each.state == 'starting']
+        self._start_at = soon if starting else min(self._start_at, soon)
         for each in self._children:
             each.outdated = True
-            if each.state == 'starting':  # it may have imported old code
-                each.stop()
+        for each in starting:  # they may have imported old code
+            each.stop(self._graceful_timeout)
 
     def _stop_all(self, number: int) -> None:
         """Accept no more and let the workers finish; at the second signal end them at once."""
         now = time.monotonic()
-        if self._killing_at is not None:
+        if self._stopped_at is not None:
             if now > self._stopped_at + SAME_SIGNAL:
                 raise SystemExit(128 + number)
             return
-        self._stopped_at, self._killing_at = now, now + self._graceful_timeout + GRACE_OF_THE_PARENT
+        self._stopped_at = now
         for each in self._sockets:
             each.close()
         for child in self._children:
-            child.stop()
-
-    def _kill_the_late(self) -> None:
-        if self._killing_at is not None and time.monotonic() >= self._killing_at:
-            self._killing_at = math.inf
-            for each in self._children:
-                each.process.kill()
+            child.stop(self._graceful_timeout)
 
     def _end_all(self) -> None:
         """End at once what is left."""
@@ -344,9 +286,9 @@ class Supervisor:
     def _on_signal(self, number: int) -> None:
         if number in (signal.SIGTERM, signal.SIGINT):
             self._stop_all(number)
-        elif self._killing_at is not None:
+        elif self._stopped_at is not None:
             return
-        elif number == signal.SIGHUP and self._on_terminal and not _has_terminal():
+        elif number == signal.SIGHUP and self._ends_with_terminal and not _has_terminal():
             self._stop_all(number)
         elif number == signal.SIGHUP:
             log.info('replacing the workers')
@@ -358,8 +300,7 @@ class Supervisor:
         elif number == signal.SIGUSR1:
             self._reopen()
             for each in self._children:
-                if each.serves:
-                    each.process.send_signal(number)
+                each.reopen_logs()
 
     @contextlib.contextmanager
     def _listening_to_signals(self) -> Iterator[None]:
