@@ -34,7 +34,7 @@ def test_the_limit_of_the_body_holds_by_default() -> None:
 
 
 def test_the_log_has_what_the_proxy_says(caplog: pytest.LogCaptureFixture) -> None:
-    options = ServerOptions(max_body=0, access_log='common', trusted_proxies='10.0.0.0/8')
+    options = ServerOptions(max_body=0, access_log='common', trusted_proxies=('10.0.0.0/8',))
     application = assembled(plain, WSGIRefServer(), options)
     with caplog.at_level(logging.INFO, 'bottle.access'):
         assert ask(application, HTTP_X_FORWARDED_FOR='192.0.2.7', HTTP_X_FORWARDED_PROTO='https') == b'https 192.0.2.7'
