@@ -12,7 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving.workers import APPLICATION, await_end, children, matching, ready_pids, supervised, write
+from tests.serving.workers import (
+    APPLICATION,
+    await_end,
+    children,
+    matching,
+    ready_pids,
+    share_of_processor,
+    supervised,
+    write,
+)
 from tests.support.client import fetch
 from tests.support.losses import LossClient
 from tests.support.processes import Server, clean_environment, serving
@@ -138,6 +147,46 @@ def test_a_module_outside_of_the_folder_is_watched(tmp_path: Path, env: dict[str
             time.sleep(0.3)
         await_successor(server)
         assert fetch(server.url, '/version').body == b'second'
+
+
+def test_the_end_of_the_process_that_watches_ends_nothing_else(tmp_path: Path) -> None:
+    with reloading(tmp_path, 'wsgiref') as server:
+        worker = ready_pids(server)[0]
+        (watch,) = set(children(server.process.pid)) - {worker}
+        os.kill(watch, signal.SIGKILL)
+        server.await_lines('nothing reloads any more but SIGHUP')
+        assert share_of_processor(server.process.pid, 1) < 0.1
+        assert fetch(server.url, '/version').body == b'first'
+        os.kill(server.process.pid, signal.SIGHUP)
+        await_successor(server)
+        assert 'Z' not in children(server.process.pid).values()
+        assert server.stop() == 0
+
+
+def test_a_file_that_changes_all_the_time_starts_no_storm(tmp_path: Path, env: dict[str, str]) -> None:
+    """Each pause would be long enough for the file to be taken as settled."""
+    with reloading(tmp_path, 'wsgiref', env=env) as server:
+        deadline = time.monotonic() + 3
+        while time.monotonic() < deadline:
+            (tmp_path / 'log.py').write_text(f'# {time.monotonic()}\n')
+            time.sleep(0.02 if time.monotonic() < deadline - 1.5 else 0.15)
+        await_successor(server)
+        assert fetch(server.url, '/version').body == b'first'
+        assert server.stop() == 0
+        assert len(ready_pids(server)) <= 8
+
+
+def test_a_module_that_is_broken_and_mended_while_a_worker_starts(tmp_path: Path, env: dict[str, str]) -> None:
+    (tmp_path / 'second.py').write_text('')
+    write(tmp_path, APPLICATION + 'import second\n')
+    with reloading(tmp_path, 'wsgiref', env=env) as server:
+        (tmp_path / 'second.py').write_text('import time\ntime.sleep(30)\n')
+        server.await_lines('changed: reloading')
+        (tmp_path / 'second.py').write_text('raise ImportError("not yet")\n')
+        server.await_lines('not yet.*go on')
+        (tmp_path / 'second.py').write_text('')
+        await_successor(server)
+        assert server.stop() == 0
 
 
 PROGRAM = """

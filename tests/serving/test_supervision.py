@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tests.serving.workers import (
     matching,
     ready_pids,
     replace,
+    share_of_processor,
     supervised,
     write,
 )
@@ -53,19 +55,6 @@ def starting(folder: Path, code: str = SLOW) -> Iterator[subprocess.Popen[str]]:
         if process.poll() is None or children(process.pid):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate(timeout=10)
-
-
-def processor_time(pid: int) -> float:
-    """Return how much processor time a process has used, in seconds."""
-    fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
-
-
-def share_of_processor(pid: int, seconds: float) -> float:
-    """Return the share of a processor that a process uses from now on for some time."""
-    before = processor_time(pid)
-    time.sleep(seconds)
-    return (processor_time(pid) - before) / seconds
 
 
 def await_survivor(server: Server) -> None:
@@ -246,6 +235,68 @@ def test_processes_that_cannot_be_started_are_tried_again(tmp_path: Path) -> Non
         assert fetch(server.url, '/version').body == b'first'
         resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, limits)
         ready_pids(server, 3)
+        assert server.stop() == 0
+
+
+STUCK = """
+import re, threading, time
+lock = threading.Lock()
+lock.acquire()
+
+def alone(environ, start_response):
+    lock.acquire()
+
+def holding(environ, start_response):
+    re.match('(a+)+$', 'a' * 40 + 'b')
+
+def slow(environ, start_response):
+    start_response('200 OK', [('Content-Length', '6')])
+    for _ in range(6):
+        time.sleep(0.3)
+        yield b'x'
+"""
+
+
+@pytest.mark.parametrize('target', ['stuck:alone', 'stuck:holding'])
+def test_a_worker_none_of_whose_threads_gets_on_is_ended(tmp_path: Path, target: str) -> None:
+    (tmp_path / 'stuck.py').write_text(STUCK)
+    options = [
+        '--worker-timeout',
+        '0.7',
+        '--workers',
+        '1',
+        '-b',
+        '127.0.0.1:0',
+        '-s',
+        'wsgiref',
+        '--access-log',
+        'none',
+    ]
+    with serving([sys.executable, '-m', 'bottle', target, *options], tmp_path) as server, ThreadPoolExecutor(4) as pool:
+        requests = [pool.submit(fetch, server.url, '/') for _ in range(4)]
+        ready_pids(server, 2)
+        assert all(each.exception(timeout=10) for each in requests)
+        assert matching(server, 'Timeout')
+        assert server.stop() == 0
+
+
+def test_a_stream_that_yields_now_and_then_is_no_stuck_worker(tmp_path: Path) -> None:
+    (tmp_path / 'stuck.py').write_text(STUCK)
+    options = [
+        '--worker-timeout',
+        '0.6',
+        '--workers',
+        '1',
+        '-b',
+        '127.0.0.1:0',
+        '-s',
+        'wsgiref',
+        '--access-log',
+        'none',
+    ]
+    with serving([sys.executable, '-m', 'bottle', 'stuck:slow', *options], tmp_path) as server:
+        assert fetch(server.url, '/').body == b'x' * 6
+        assert len(ready_pids(server)) == 1
         assert server.stop() == 0
 
 

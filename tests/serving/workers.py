@@ -130,3 +130,16 @@ def replace(server: Server, workers: int = 2) -> None:
 def matching(server: Server, pattern: str) -> list[str]:
     """Return the lines that were printed and match a pattern."""
     return [line for line in server.output if re.search(pattern, line)]
+
+
+def processor_time(pid: int) -> float:
+    """Return how much processor time a process has used, in seconds."""
+    fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+def share_of_processor(pid: int, seconds: float) -> float:
+    """Return the share of a processor that a process uses from now on for some time."""
+    before = processor_time(pid)
+    time.sleep(seconds)
+    return (processor_time(pid) - before) / seconds

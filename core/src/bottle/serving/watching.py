@@ -102,6 +102,10 @@ class Watch:
 
     def __exit__(self, *exc_info: object) -> None:
         """End the process."""
+        self.close()
+
+    def close(self) -> None:
+        """End the process, if it has not ended."""
         for each in self._pipes:
             each.close()
         if self._process is not None:

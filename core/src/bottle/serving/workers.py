@@ -151,6 +151,7 @@ class Supervisor:
         else:
             log.error('the process that watches files has ended: nothing reloads any more but SIGHUP')
             self._selector.unregister(watch.changes)
+            watch.close()
             self._watch, self._waiting_for_change = None, False
 
     def _bury(self, child: Child) -> None:
