@@ -15,6 +15,8 @@ from urllib.request import urlopen
 import pytest
 
 from bottle.serving.arguments import make_parser
+from tests.serving import nginx
+from tests.support.client import fetch
 from tests.support.processes import attempt, run, serving
 from tests.support.requirements import require_program
 from tests.support.snippets import Snippet, snippets
@@ -119,6 +121,31 @@ def test_data_can_be_read(snippet: Snippet) -> None:
     DATA[snippet.language](snippet.text)
     for arguments in re.findall(r'^ExecStart=\S+ -m bottle (.*)$', snippet.text, re.MULTILINE):
         make_parser().parse_args(shlex.split(arguments))
+
+
+FORGED = {
+    'Forwarded': 'for=192.0.2.7;host=forged.example;proto=https',
+    'X-Forwarded-For': '192.0.2.7',
+    'X-Forwarded-Host': 'forged.example',
+    'X-Forwarded-Port': '81',
+    'X-Forwarded-Prefix': '/forged',
+    'X-Forwarded-Proto': 'https',
+}
+
+
+@pytest.mark.parametrize('snippet', [one for one in SNIPPETS if one.language == 'nginx'], ids=str)
+def test_a_client_cannot_forge_what_nginx_says(
+    snippet: Snippet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documented = re.sub(r'( *proxy_set_header .*\n)+', snippet.text, nginx.CONFIGURATION)
+    monkeypatch.setattr(nginx, 'CONFIGURATION', documented)
+    program = tmp_path / 'told.py'
+    program.write_text(
+        "from bottle import request, route\n@route('/')\ndef index():\n    return request.remote_addr, request.url\n"
+    )
+    command = [sys.executable, '-m', 'bottle', 'told', '-b', '127.0.0.1:0', '--trusted-proxies', '127.0.0.1']
+    with serving(command, tmp_path) as server, nginx.nginx(server.url, tmp_path) as url:
+        assert fetch(url, '/', Host='shop.example', **FORGED).body == b'127.0.0.1http://shop.example/'
 
 
 @pytest.mark.parametrize('page', [*PAGES, ROOT / 'CONTRIBUTING.md'], ids=lambda page: f'{page.parent.name}/{page.name}')
