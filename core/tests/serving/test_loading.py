@@ -19,6 +19,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ('source', 'target', 'said'),
     [
+        (None, ':app', r'ValueError: Empty module name \(give MODULE:NAME\)'),
         (None, 'absent_here:app', r"No module named 'absent_here' \(check the spelling, and that it is in the current"),
         ('', 'named_one:app', r"has no attribute 'app' \(check the spelling of what stands behind the colon\)"),
         ('None.app', 'named_two:app', r"'NoneType' object has no attribute 'app' \(.*named_two\.py:1\)"),

@@ -118,6 +118,11 @@ def test_a_unix_socket_in_a_folder_that_is_none(folder: str, tmp_path: Path) -> 
         sockets.listen(f'unix:{tmp_path / folder}/app.sock', 0)
 
 
+def test_a_unix_socket_whose_path_is_too_long(tmp_path: Path) -> None:
+    with pytest.raises(BindError, match='path too long; choose a shorter path'):
+        sockets.listen(f'unix:{tmp_path}/{"x" * 150}', 0)
+
+
 def test_the_permissions_of_a_unix_socket(tmp_path: Path) -> None:
     with closing(sockets.listen(f'unix:{tmp_path}/app.sock', 0, mode=0o640)):
         assert (tmp_path / 'app.sock').stat().st_mode & 0o777 == 0o640

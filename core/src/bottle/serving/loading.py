@@ -74,6 +74,8 @@ def load_application(target: str) -> WSGIApplication:
 
 def _remedy(error: BaseException, target: str) -> str:
     module = target.partition(':')[0]
+    if not module:
+        return '(give MODULE:NAME)'
     if (
         isinstance(error, ModuleNotFoundError)
         and error.name

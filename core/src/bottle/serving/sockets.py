@@ -256,6 +256,8 @@ def _remedy(error: OSError, host: str, port: int) -> str:
     unix = host.startswith(UNIX_PREFIX)
     if unix and error.errno in (errno.ENOENT, errno.ENOTDIR):
         return f'{error.strerror}; create its folder, or choose another path'
+    if unix and error.errno is None:  # Python itself refuses it, without a number
+        return f'{error}; choose a shorter path'
     if error.errno == errno.EADDRINUSE:
         if unix and not _is_socket(host.removeprefix(UNIX_PREFIX)):
             return 'the file exists already and is no socket; choose another path'
