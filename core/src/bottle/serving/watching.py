@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 from bottle.serving.processes import start_python
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from bottle.serving.options import ServerOptions
 
@@ -152,15 +152,16 @@ class Files:
         """
         new = {each for each in files if not self._is_excluded(each)} - self.further
         self.further |= new
-        self.seen = {**_times(new), **self.seen}
+        self.seen = {**_times(map(Path, new)), **self.seen}
 
     def look(self) -> dict[str, int]:
         """Return the time of change of each file, in nanoseconds."""
-        return _times([*self.further, *(each for root in self.roots for each in self._below(root))])
+        below = (each for root in self.roots for each in self._below(root))
+        return {**_times(map(Path, self.further)), **_times(below)}
 
     def is_restless(self) -> bool:
         """Return whether a change is due that nobody tells of: of a further file, or of one that had to settle."""
-        times = _times(self.further)
+        times = _times(map(Path, self.further))
         return bool(self.unsettled) or any(times.get(each) != self.seen.get(each) for each in self.further)
 
     def news(self) -> list[str]:
@@ -192,30 +193,28 @@ class Files:
 
     def _is_too_large(self, root: str) -> bool:
         """Return whether a folder has too many files, and say so."""
-        too_large = any(count >= MAX_FILES for count in accumulate(len(names) for _, names in self._folders(root)))
+        too_large = any(count >= MAX_FILES for count in accumulate(map(len, self._folders(root))))
         if too_large:
             print(f'bottle: {root} has too many files to be watched: only imported modules are', file=sys.stderr)
         return too_large
 
-    def _below(self, root: str) -> Iterator[str]:
-        for folder, names in self._folders(root):
-            for name in names:
-                if self._included(name) and not self._excluded(name):
-                    yield f'{folder}{os.sep}{name}'
+    def _below(self, root: str) -> Iterator[os.DirEntry[str]]:
+        return (each for files in self._folders(root) for each in files if self._included(each.name))
 
-    def _folders(self, root: str) -> Iterator[tuple[str, list[str]]]:
-        """Yield each folder below a root, also behind links, once, with the names of its files."""
-        seen = set()
-        for folder, folders, names in os.walk(root, followlinks=True):
-            folders[:] = [each for each in folders if not self._excluded(each)]
+    def _folders(self, root: str) -> Iterator[list[os.DirEntry[str]]]:
+        """Yield the files of each folder below a root, also behind links, once."""
+        pending, seen = [root], set()
+        while pending:
+            folder = pending.pop()
             with contextlib.suppress(OSError):
                 status = Path(folder).stat()
-                identity = status.st_dev, status.st_ino
-                if identity in seen:
-                    folders.clear()
+                if (status.st_dev, status.st_ino) in seen:
                     continue
-                seen.add(identity)
-            yield folder, names
+                seen.add((status.st_dev, status.st_ino))
+                with os.scandir(folder) as found:
+                    entries = [each for each in found if not self._excluded(each.name)]
+                pending += [each.path for each in entries if each.is_dir()]
+                yield [each for each in entries if not each.is_dir()]
 
     def _is_excluded(self, path: str) -> bool:
         root = next((each for each in self.roots if path.startswith(each + os.sep)), '')
@@ -232,11 +231,11 @@ def _differing(one: dict[str, int], other: dict[str, int]) -> set[str]:
     return {path for path, _ in one.items() ^ other.items()}
 
 
-def _times(paths: Any) -> dict[str, int]:
+def _times(files: Iterable[Path | os.DirEntry[str]]) -> dict[str, int]:
     found = {}
-    for path in paths:
+    for each in files:
         with contextlib.suppress(OSError):
-            found[path] = Path(path).stat().st_mtime_ns
+            found[os.fspath(each)] = each.stat().st_mtime_ns
     return found
 
 
