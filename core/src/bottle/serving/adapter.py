@@ -185,8 +185,9 @@ class ServerAdapter:
 
     def explain(self) -> str:
         """Return the native call that `serve` makes, as a line of Python."""
-        place = 'sockets' if self.capabilities.prebound_sockets else f'{self.host!r}, {self.port}'
-        arguments = ['handler', place, *(f'{name}={value!r}' for name, value in self.options.items())]
+        place = [] if self.capabilities.concurrency == 'per-request' else [f'{self.host!r}, {self.port}']
+        where = ['sockets'] if self.capabilities.prebound_sockets else place
+        arguments = ['handler', *where, *(f'{name}={value!r}' for name, value in self.options.items())]
         return f'{self.native_call or type(self).__qualname__}({", ".join(arguments)})'
 
     @property

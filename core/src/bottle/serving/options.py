@@ -67,7 +67,9 @@ class ServerOptions:
     )
     socket_mode: int | None = _option(None, readers.mode, 'MODE', 'the permissions of unix sockets, such as 660')
     threads: int | None = _option(None, readers.whole_number(1), 'N', 'how many threads of a process answer requests')
-    workers: int | None = _option(None, readers.whole_number(1), 'N', 'how many processes share the listening sockets')
+    workers: int | None = _option(
+        None, readers.whole_number(1), 'N', 'how many processes share the listening sockets; SIGHUP replaces them'
+    )
     worker_timeout: float = _option(
         0.0,
         readers.seconds,
@@ -81,12 +83,14 @@ class ServerOptions:
         0, readers.whole_number(0), 'N', 'add a random number up to this to max_requests'
     )
     graceful_timeout: float = _option(
-        30.0, readers.seconds, 'SECONDS', 'how long running requests may take after SIGTERM'
+        30.0, readers.seconds, 'SECONDS', 'how long running requests may take after the signal to stop'
     )
     certfile: str | None = _option(None, readers.text, 'FILE', 'the certificate, in PEM: speak TLS')
     keyfile: str | None = _option(None, readers.text, 'FILE', 'its key, where it is not in the same file')
     cert: str | None = _option(None, readers.one_of('adhoc'), 'adhoc', 'speak TLS with a certificate made for this run')
-    max_body: int = _option(DEFAULT_MAX_BODY, readers.size, 'BYTES', 'refuse longer request bodies; 0 refuses none')
+    max_body: int = _option(
+        DEFAULT_MAX_BODY, readers.size, 'SIZE', 'refuse longer request bodies, such as 10M; 0 refuses none'
+    )
     trusted_proxies: tuple[str, ...] = _option(
         (),
         readers.networks,
@@ -102,14 +106,14 @@ class ServerOptions:
     access_log_file: str | None = _option(
         None, readers.text, 'FILE', 'where to log requests; standard output if not given'
     )
-    quiet: bool = _option(False, readers.flag, '', 'print nothing')
-    reload: bool = _option(False, readers.flag, '', 'start anew when a source file changes')
+    quiet: bool = _option(False, readers.flag, '', 'print nothing but warnings and errors')
+    reload: bool = _option(False, readers.flag, '', 'replace the worker when a source file changes')
     reload_interval: float = _option(
         1.0, readers.seconds, 'SECONDS', 'how often files are looked at, without watchfiles'
     )
     reload_include: tuple[str, ...] = _option(SOURCES, readers.texts, 'PATTERNS', 'the names of files that are watched')
     reload_exclude: tuple[str, ...] = _option(
-        UNWATCHED, readers.texts, 'PATTERNS', 'the names of files and folders that are not'
+        UNWATCHED, readers.texts, 'PATTERNS', 'the names of files and folders that are not watched'
     )
     backend: Mapping[str, Any] = field(
         default_factory=dict,
