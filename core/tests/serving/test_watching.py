@@ -142,7 +142,7 @@ def test_many_files_cost_little(tmp_path: Path) -> None:
 
 
 @pytest.fixture(params=['notified', 'polling', 'failing'])
-def path(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def path(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Let the process that watches find watchfiles, or none, or one that the system refuses to serve."""
     texts = {'polling': 'raise ImportError\n', 'failing': 'def watch(*_, **__): raise OSError("too many watches")\n'}
     if request.param in texts:
@@ -150,7 +150,7 @@ def path(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         folder.mkdir()
         (folder / 'watchfiles.py').write_text(texts[request.param])
         monkeypatch.setattr(sys, 'path', [str(folder), *sys.path])
-    return request.param
+    return str(request.param)
 
 
 def test_a_process_that_watches(path: str, tmp_path: Path) -> None:
