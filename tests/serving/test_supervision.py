@@ -217,6 +217,30 @@ def test_workers_that_die_as_soon_as_they_are_ready(tmp_path: Path, death: str) 
         assert server.stop() == 0
 
 
+def test_a_worker_that_is_starting_reopens_its_log_files_too(tmp_path: Path) -> None:
+    """It has opened the old ones already, and may not yet be able to bear the signal."""
+    log, rotated, release = tmp_path / 'access.log', tmp_path / 'access.log.1', tmp_path / 'release'
+    waiting = 'import os, time\nos.write(1, b"importing\\n")\nwhile not os.path.exists("release"): time.sleep(0.01)\n'
+    options = ('--access-log', 'common', '--access-log-file', str(log))
+    with supervised(tmp_path, 'wsgiref', *options, workers=1) as server:
+        old = ready_pids(server)
+        write(tmp_path, waiting + APPLICATION)
+        os.kill(server.process.pid, signal.SIGHUP)
+        server.await_lines('^importing')
+        log.rename(rotated)
+        os.kill(server.process.pid, signal.SIGUSR1)
+        while not log.exists():
+            time.sleep(0.01)
+        release.touch()
+        ready_pids(server, 2)
+        assert await_end(old, 5) == []
+        deadline = time.monotonic() + 5
+        while '/path/after' not in log.read_text():
+            assert time.monotonic() < deadline
+            fetch(server.url, '/path/after')
+        assert server.stop() == 0
+
+
 def test_a_worker_that_starts_slowly_is_named(tmp_path: Path) -> None:
     with starting(tmp_path) as process:
         assert process.stderr is not None
