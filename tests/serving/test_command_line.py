@@ -3,12 +3,13 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -339,3 +340,17 @@ def test_the_console_script_is_the_module(tmp_path: Path) -> None:
     with serving([str(script), 'probe:app', '-b', '127.0.0.1:0', '--workers', '2'], HERE) as server:
         assert fetch(server.url, '/path/a').body == b'a'
         assert server.stop() == 0
+
+
+def test_workers_that_are_told_again_and_again_to_end(server_name: str) -> None:
+    with serving(bottle('probe:app', '-s', server_name, '-b', '127.0.0.1:0', '--workers', '2'), HERE) as server:
+        workers = [int(match[1]) for match in server.await_lines(r'worker (\d+) is ready', 2)]
+        server.process.terminate()
+        deadline = time.monotonic() + 10
+        while server.process.poll() is None and time.monotonic() < deadline:
+            for pid in workers:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+            time.sleep(0.001)
+        assert server.process.poll() == 0
+    assert not [line for line in server.output if 'ended with' in line]

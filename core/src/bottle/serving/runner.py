@@ -227,6 +227,8 @@ def _serve_until_signalled(ready: Ready, application: WSGIApplication, worker: W
     bound: list[socket.socket] = []
     clean_up = partial(socket_tools.close, bound)
     supervised = worker is not None
+    if supervised:  # who signals the whole group sends it twice, the second time perhaps after the drain
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # From here on a signal drains: clients can connect as soon as the socket is bound.
     with contextlib.ExitStack() as stack:
         stack.enter_context(lifecycle.Drain(adapter.stop, clean_up, options.graceful_timeout, supervised=supervised))
