@@ -169,11 +169,11 @@ def test_a_file_that_changes_all_the_time_starts_no_storm(tmp_path: Path, env: d
         deadline = time.monotonic() + 3
         while time.monotonic() < deadline:
             (tmp_path / 'log.py').write_text(f'# {time.monotonic()}\n')
-            time.sleep(0.02 if time.monotonic() < deadline - 1.5 else 0.15)
+            time.sleep(0.02 if time.monotonic() < deadline - 2.5 else 0.1)
         await_successor(server)
         assert fetch(server.url, '/version').body == b'first'
         assert server.stop() == 0
-        assert len(ready_pids(server)) <= 8
+        assert len(ready_pids(server)) <= 9
 
 
 def test_a_module_that_is_broken_and_mended_while_a_worker_starts(tmp_path: Path, env: dict[str, str]) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 QUICK = 0.1  # seconds: a worker that dies sooner after it was ready has not died by chance
 PAUSES = (0.0, 0.0, 0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before a worker is started again, by failures in a row
-PAUSE_AFTER_DROP = 0.3  # seconds: what changes again while a worker starts may go on changing
+BETWEEN_STARTS = 0.5  # seconds from the last start to one for a change: what changes again may go on changing
 MAX_FAILURES = 5  # in a row and with nobody left who serves, before the supervisor gives up
 
 log = logging.getLogger('bottle.server')
@@ -72,7 +72,7 @@ class Supervisor:
         self._signals: list[int] = []
         self._selector = selectors.DefaultSelector()
         self._failures = 0
-        self._start_at = 0.0
+        self._start_at = self._started_at = 0.0
         self._waiting_for_change = False
         self._stopped_at: float | None = None
         self._exit_code = 0
@@ -241,6 +241,7 @@ class Supervisor:
         return not self._outdated() or all(each.state != 'starting' for each in self._children)
 
     def _start(self) -> None:
+        self._started_at = time.monotonic()
         try:
             child = Child(self._sockets, self._certificate)
         except OSError as error:
@@ -253,13 +254,11 @@ class Supervisor:
         """Let every worker be replaced by one with newly imported code, one after the other."""
         self._waiting_for_change = False
         self._failures = 0
-        soon = time.monotonic() + PAUSE_AFTER_DROP
-        starting = [each for each in self._children if each.state == 'starting']
-        self._start_at = soon if starting else min(self._start_at, soon)
+        self._start_at = self._started_at + BETWEEN_STARTS
         for each in self._children:
             each.outdated = True
-        for each in starting:  # they may have imported old code
-            each.stop(self._graceful_timeout)
+            if each.state == 'starting':  # it may have imported old code
+                each.stop(self._graceful_timeout)
 
     def _stop_all(self, number: int) -> None:
         """Accept no more and let the workers finish; at the second signal end them at once."""
