@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bottle import server_names
 from bottle.errors import BindError
 from bottle.serving.sockets import listen
 from tests.serving.workers import (
@@ -27,8 +28,11 @@ from tests.support.losses import LossClient
 from tests.support.processes import attempt, serving
 
 NIGHTLY = bool(os.environ.get('BOTTLE_NIGHTLY'))
-REPLACEMENTS = 100 if NIGHTLY else 10
-KILLS = 20 if NIGHTLY else 6
+REPLACEMENTS = 100 if NIGHTLY else 5
+KILLS = 20 if NIGHTLY else 4
+THREADS_OR_GREENLETS = pytest.mark.parametrize(
+    'kind', [name for name in ('wsgiref', 'gevent') if name in server_names]
+)  # where it makes no difference which server it is
 
 
 @pytest.mark.parametrize('keep_alive', [True, False], ids=['keep-alive', 'close'])
@@ -60,15 +64,16 @@ def test_a_killed_worker_loses_what_it_was_doing_and_no_more(server_name: str, t
                 ready_pids(server, 3 + number)
                 pauses.append(time.monotonic() - killed_at)
         assert sorted(pauses)[len(pauses) // 2] < 0.5, pauses
-        assert max(pauses) < 1.0, pauses  # one may be unlucky on a busy machine
+        assert max(pauses) < 3.0, pauses  # one may be unlucky on a busy machine
         assert len(client.failed()) <= KILLS * 8, client.summary()  # as many connections as could be in that worker
         assert all(pid in children(server.process.pid) for pid in ready_pids(server)[-1:])
         assert 'Z' not in children(server.process.pid).values()
         assert server.stop() == 0
 
 
-def test_nothing_is_left_when_the_parent_is_killed(server_name: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, server_name) as server:
+@THREADS_OR_GREENLETS
+def test_nothing_is_left_when_the_parent_is_killed(kind: str, tmp_path: Path) -> None:
+    with supervised(tmp_path, kind) as server:
         pids = ready_pids(server, 2)
         port = int(server.url.rpartition(':')[2].rstrip('/'))
         with ThreadPoolExecutor(1) as pool:
@@ -93,10 +98,11 @@ def test_running_requests_are_finished(server_name: str, tmp_path: Path) -> None
         assert not any(map(is_alive, pids))
 
 
-def test_a_signal_to_the_whole_group_loses_nothing(server_name: str, tmp_path: Path) -> None:
+@THREADS_OR_GREENLETS
+def test_a_signal_to_the_whole_group_loses_nothing(kind: str, tmp_path: Path) -> None:
     """A service manager sends SIGTERM to every process, and a terminal SIGINT."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        with supervised(tmp_path, server_name) as server:
+        with supervised(tmp_path, kind) as server:
 
             def interrupt(number: int = number, group: int = server.process.pid) -> None:
                 os.killpg(group, number)
@@ -105,8 +111,9 @@ def test_a_signal_to_the_whole_group_loses_nothing(server_name: str, tmp_path: P
             assert server.process.wait(10) == 0
 
 
-def test_a_second_signal_ends_it_at_once(server_name: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, server_name) as server, ThreadPoolExecutor(1) as pool:
+@THREADS_OR_GREENLETS
+def test_a_second_signal_ends_it_at_once(kind: str, tmp_path: Path) -> None:
+    with supervised(tmp_path, kind) as server, ThreadPoolExecutor(1) as pool:
         pids = ready_pids(server, 2)
         running = pool.submit(fetch, server.url, '/hold?seconds=20')
         server.await_lines('holding in')
@@ -127,8 +134,9 @@ def test_requests_that_outlive_the_grace_period_are_cut(server_name: str, tmp_pa
         assert time.monotonic() - began < 1.5
 
 
-def test_new_workers_have_new_code(server_name: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, server_name) as server:
+@THREADS_OR_GREENLETS
+def test_new_workers_have_new_code(kind: str, tmp_path: Path) -> None:
+    with supervised(tmp_path, kind) as server:
         assert fetch(server.url, '/version').body == b'first'
         old = ready_pids(server, 2)
         write(tmp_path, APPLICATION.replace("'first'", "'second'"))
@@ -138,8 +146,9 @@ def test_new_workers_have_new_code(server_name: str, tmp_path: Path) -> None:
         assert server.stop() == 0
 
 
-def test_code_that_does_not_start_replaces_nobody(server_name: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, server_name) as server:
+@THREADS_OR_GREENLETS
+def test_code_that_does_not_start_replaces_nobody(kind: str, tmp_path: Path) -> None:
+    with supervised(tmp_path, kind) as server:
         pids = ready_pids(server, 2)
         write(tmp_path, 'import no_such_module\n')
         os.kill(server.process.pid, signal.SIGHUP)
@@ -152,10 +161,11 @@ def test_code_that_does_not_start_replaces_nobody(server_name: str, tmp_path: Pa
         assert server.stop() == 0
 
 
+@THREADS_OR_GREENLETS
 @pytest.mark.parametrize('code', ['import no_such_module', 'raise SystemExit(3)', 'import os; os._exit(7)'])
-def test_workers_that_cannot_start_end_it_with_a_reason(server_name: str, tmp_path: Path, code: str) -> None:
+def test_workers_that_cannot_start_end_it_with_a_reason(kind: str, tmp_path: Path, code: str) -> None:
     write(tmp_path, code)
-    command = [sys.executable, '-m', 'bottle', 'worked:app', '-s', server_name, '-b', '127.0.0.1:0', '--workers', '2']
+    command = [sys.executable, '-m', 'bottle', 'worked:app', '-s', kind, '-b', '127.0.0.1:0', '--workers', '2']
     began = time.monotonic()
     done = attempt(command, tmp_path)
     assert time.monotonic() - began < 2
@@ -164,8 +174,9 @@ def test_workers_that_cannot_start_end_it_with_a_reason(server_name: str, tmp_pa
     assert 'no_such_module' in done.stderr or 'exit' in done.stderr.lower()
 
 
-def test_workers_are_added_and_removed(server_name: str, tmp_path: Path) -> None:
-    with supervised(tmp_path, server_name, workers=1) as server:
+@THREADS_OR_GREENLETS
+def test_workers_are_added_and_removed(kind: str, tmp_path: Path) -> None:
+    with supervised(tmp_path, kind, workers=1) as server:
         os.kill(server.process.pid, signal.SIGTTIN)
         first, second = ready_pids(server, 2)
         os.kill(server.process.pid, signal.SIGTTOU)
@@ -199,9 +210,10 @@ def test_a_stuck_worker_is_replaced_and_its_stacks_are_shown(server_name: str, t
         assert server.stop() == 0
 
 
-def test_log_files_are_reopened(server_name: str, tmp_path: Path) -> None:
+@THREADS_OR_GREENLETS
+def test_log_files_are_reopened(kind: str, tmp_path: Path) -> None:
     log, rotated = tmp_path / 'access.log', tmp_path / 'access.log.1'
-    with supervised(tmp_path, server_name, '--access-log', 'common', '--access-log-file', str(log)) as server:
+    with supervised(tmp_path, kind, '--access-log', 'common', '--access-log-file', str(log)) as server:
         fetch(server.url, '/path/before')
         while '/path/before' not in log.read_text():  # the line may come after the answer
             time.sleep(0.01)
@@ -226,11 +238,12 @@ print('after run', flush=True)
 """
 
 
+@THREADS_OR_GREENLETS
 @pytest.mark.parametrize('first_line', ['', 'from gevent import monkey; monkey.patch_all()'], ids=['plain', 'patched'])
-def test_a_program_that_calls_run(server_name: str, tmp_path: Path, first_line: str) -> None:
+def test_a_program_that_calls_run(kind: str, tmp_path: Path, first_line: str) -> None:
     write(tmp_path)
     program = tmp_path / 'program.py'
-    program.write_text(first_line + PROGRAM.format(server=server_name))
+    program.write_text(first_line + PROGRAM.format(server=kind))
     with serving([sys.executable, 'program.py'], tmp_path) as server:
         old = ready_pids(server, 2)
         write(tmp_path, APPLICATION.replace("'first'", "'second'"))
