@@ -17,14 +17,14 @@ PYTHONS = nox.project.python_versions(nox.project.load_toml(ROOT / 'core' / 'pyp
 TOOLS = nox.project.load_toml(ROOT / 'pyproject.toml')
 WHEELS = ROOT / 'dist'
 REPORTS = ROOT / '.nox' / 'reports'
-# These install a lot: they run with one Python, in sessions of their own.
-ONCE = ['--ignore=tests/isolation', '--ignore=tests/ecosystem']
+# These install a lot, or take long: they run with one Python, in sessions of their own.
+ONCE = [f'--ignore=tests/{each}' for each in ('isolation', 'ecosystem', 'operation', 'faults')]
 
 nox.needs_version = '>=2026.4'
 nox.options.default_venv_backend = 'uv|virtualenv'
 nox.options.download_python = 'never'
 nox.options.error_on_missing_interpreters = False  # a Python that is not there is a skipped session, in CI too
-nox.options.sessions = ['lint', 'types', 'wheels', 'build', 'tests', 'coverage', 'isolation', 'ecosystem']
+nox.options.sessions = ['lint', 'types', 'wheels', 'build', 'tests', 'operation', 'coverage', 'isolation', 'ecosystem']
 
 
 def reveal_pyenv_interpreters() -> None:
@@ -119,6 +119,13 @@ def tests(session: nox.Session) -> None:
     install_wheels(session, 'test')
     folders = [str(path.relative_to(ROOT)) for folder in FOLDERS if (path := ROOT / folder / 'tests').is_dir()]
     run_pytest(session, *(session.posargs or [*folders, 'tests', *ONCE]))
+
+
+@nox.session(requires=['wheels'])
+def operation(session: nox.Session) -> None:
+    """Operate every server: options from everywhere, workers, reloading, a proxy in front; and what goes wrong."""
+    install_wheels(session, 'test')
+    run_pytest(session, *(session.posargs or ['tests/operation', 'tests/faults']))
 
 
 @nox.session(requires=['wheels'])

@@ -303,3 +303,18 @@ def test_counting_over_a_socket() -> None:
             assert fetch(server.url, '/').headers['Content-Length'] == '4'
         assert finished.wait(5)
     assert (inside, activity.running, activity.started) == ([1, 1], 0, 2)
+
+
+def test_what_is_written_is_progress() -> None:
+    activity = Activity()
+    seen = []
+
+    def writing(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        write = start_response('200 OK', [('Content-Type', 'text/plain')])
+        for _ in range(3):
+            seen.append(activity.progress)
+            write(b'piece')
+        return []
+
+    call(activity.wrap(writing))
+    assert len(set(seen)) == 3

@@ -275,8 +275,12 @@ class Activity:
 
         def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
             request = _Counted(self)
+
+            def start(*arguments: Any, **keywords: Any) -> Callable[[bytes], object]:
+                return _moving(self, start_response(*arguments, **keywords))
+
             try:
-                body = app(environ, start_response)
+                body = app(environ, start)
             except BaseException:
                 request.ended()
                 raise
@@ -301,6 +305,16 @@ class Activity:
             finished = self.started - self.running
         if self._after is not None:
             self._after(finished)
+
+
+def _moving(activity: Activity, write: Callable[[bytes], object]) -> Callable[[bytes], object]:
+    """Return a `write` callable that counts as progress."""
+
+    def moving(data: bytes) -> None:
+        write(data)
+        activity._move()
+
+    return moving
 
 
 class _Counted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import signal
@@ -150,6 +151,7 @@ def serve(invocation: Invocation, load: Callable[[], WSGIApplication], *, early:
             return _supervise(make(chosen))
         ready = _made(chosen, worker.certificate if worker else (), early=early)
         application = load()
+        logs.configure(ready.options)  # once more: the application may have brought handlers of its own
         if ready.adapter.capabilities.concurrency == 'per-request':
             ready.adapter.serve(assembled(application, ready.adapter, ready.options), [])
         elif ready.adapter.is_legacy:
@@ -354,4 +356,5 @@ def _reopen_logs_on_signal() -> None:
     """Reopen log files on SIGUSR1, which would end the process else; leave a program's own handler alone."""
     number = getattr(signal, 'SIGUSR1', None)
     if number and threading.current_thread() is threading.main_thread() and signal.getsignal(number) == signal.SIG_DFL:
-        signal.signal(number, lambda *_: threading.Thread(target=logs.reopen).start())  # it takes locks
+        # It takes locks, and so needs a thread; one that is waited for until it runs would block a hub of greenlets.
+        signal.signal(number, lambda *_: _thread.start_new_thread(logs.reopen, ()))

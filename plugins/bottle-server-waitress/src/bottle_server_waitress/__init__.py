@@ -23,7 +23,7 @@ class WaitressServer(ServerAdapter):
     name = 'waitress'
     backend = Backend('waitress', 'waitress')
     native_call = 'waitress.create_server'
-    native_names: ClassVar = {'threads': 'threads', 'max_body': 'max_request_body_size'}
+    native_names: ClassVar = {'backlog': 'backlog', 'threads': 'threads', 'max_body': 'max_request_body_size'}
     capabilities = Capabilities(
         concurrency='threads',
         prebound_sockets=True,

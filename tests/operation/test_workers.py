@@ -12,7 +12,7 @@ import pytest
 from bottle import server_names
 from bottle.errors import BindError
 from bottle.serving.sockets import listen
-from tests.serving.workers import (
+from tests.operation.workers import (
     APPLICATION,
     await_end,
     children,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving.workers import (
+from tests.operation.workers import (
     APPLICATION,
     await_children,
     await_end,

@@ -24,8 +24,8 @@ from bottle.serving.options import ServerOptions, portable_options
 from bottle.serving.sockets import listen, url_of
 from bottle.serving.tls import adhoc_certificate
 from bottle.serving.translation import fates
+from tests.operation.sources import SOURCES, bottle
 from tests.serving.conftest import HERE
-from tests.serving.sources import SOURCES, bottle
 from tests.support.client import TIMEOUT, Answer, fetch, interrupted
 from tests.support.processes import Server, attempt, clean_environment, serving
 from tests.support.requirements import require_ipv6
@@ -172,10 +172,7 @@ def check_log(folder: Path, server: Server, statuses: list[int]) -> None:
     assert [line for line in server.output if re.search('/environ|/echo|Traceback', line)] == []
 
 
-def test_so_many_connections_wait(server_name: str, request: pytest.FixtureRequest) -> None:
-    if server_name == 'waitress':
-        reason = 'waitress listens on the socket once more, with a backlog of its own: its adapter has to name it'
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+def test_so_many_connections_wait(server_name: str) -> None:
     command = bottle('probe:app', '-s', server_name, '-b', '127.0.0.1:0', '--backlog', str(BACKLOG))
     with serving(command, HERE) as server:
         assert fetch(server.url, '/path/a').body == b'a'  # the backend has done what it does with the socket

@@ -17,8 +17,8 @@ import pytest
 
 from bottle.serving.sockets import listen, url_of
 from bottle.serving.tls import adhoc_certificate
+from tests.operation.sources import SOURCES, bottle
 from tests.serving.conftest import HERE
-from tests.serving.sources import SOURCES, bottle
 from tests.support.client import TIMEOUT, fetch, read_all
 from tests.support.processes import Server, attempt, clean_environment, serving
 
@@ -354,3 +354,22 @@ def test_workers_that_are_told_again_and_again_to_end(server_name: str) -> None:
             time.sleep(0.001)
         assert server.process.poll() == 0
     assert not [line for line in server.output if 'ended with' in line]
+
+
+LOGGING = """
+import logging
+from bottle import Bottle
+logging.basicConfig(level=logging.INFO)
+app = Bottle()
+app.get('/', callback=lambda: 'hello')
+"""
+
+
+def test_an_application_that_configures_logging_gets_each_line_once(tmp_path: Path) -> None:
+    (tmp_path / 'logging_app.py').write_text(LOGGING)
+    command = [sys.executable, '-m', 'bottle', 'logging_app:app', '-b', '127.0.0.1:0', '--access-log', 'common']
+    with serving(command, tmp_path) as server:
+        fetch(server.url, '/')
+        server.await_lines('GET / HTTP/1.1')
+        assert server.stop() == 0
+    assert len([line for line in server.output if 'GET / HTTP/1.1' in line]) == 1

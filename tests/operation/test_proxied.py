@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.operation.nginx import nginx
+from tests.operation.sources import bottle
 from tests.serving.conftest import HERE
-from tests.serving.nginx import nginx
-from tests.serving.sources import bottle
 from tests.support.client import fetch
 from tests.support.processes import Server, serving
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving.workers import (
+from tests.operation.workers import (
     APPLICATION,
     await_end,
     children,
