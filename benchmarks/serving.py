@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -35,7 +35,7 @@ COUNT = re.compile(r'(\d+) requests in')
 FAULTS = re.compile(r'(?:Non-2xx|Socket errors: connect [1-9]).*')
 TICK = 1 / os.sysconf('SC_CLK_TCK')
 PATIENCE = 30.0  # seconds for a server to start, or to stop
-LOAD = ('-t2', '-c16')  # wrk: threads, and connections that are kept alive where the server does
+LOAD = ('-t1', '-c4')  # wrk: threads, and connections, no more than waitress has threads: it logs what has to wait
 TARGET = 0.97
 WORKERS_TARGET = 1.7  # with two processors
 ROUNDS_OF_WORK = 22_000  # of a loop: about 5 ms
@@ -45,8 +45,13 @@ BY_HAND = {
 from gevent import monkey; monkey.patch_all()
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIServer
+from gevent import socket
 from benchmarks.applications import bottle
-server = WSGIServer(('127.0.0.1', 0), bottle(), spawn=Pool())
+listener = socket.socket()
+listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # without it gevent answers 25 times more slowly
+listener.bind(('127.0.0.1', 0))
+listener.listen(1024)
+server = WSGIServer(listener, bottle(), spawn=Pool())
 server.start()
 listening(server.server_port)
 server.serve_forever()
@@ -132,13 +137,11 @@ def listening(process: subprocess.Popen[bytes], log: Any) -> str:
     sys.exit(f'the server did not start:\n{log.read()}')
 
 
-def measure(command: Command, seconds: int) -> Figures:
-    """Return what a server achieves after a second to warm up."""
-    with served(command) as (process, url):
-        load(url, 1)
-        before = processor_time(process)
-        rate, count = load(url, seconds)
-        return Figures(rate, (processor_time(process) - before) / count * 1e6)
+def measure(process: int, url: str, seconds: int) -> Figures:
+    """Return what a server achieves that runs already."""
+    before = processor_time(process)
+    rate, count = load(url, seconds)
+    return Figures(rate, (processor_time(process) - before) / count * 1e6)
 
 
 def load(url: str, seconds: int) -> tuple[float, int]:
@@ -175,11 +178,18 @@ def pair(name: str, *, workers: bool) -> Mapping[str, Command]:
 
 
 def contest(commands: Mapping[str, Command], rounds: int, seconds: int) -> dict[str, list[Figures]]:
-    """Let both take turns and return their figures, round by round."""
+    """Return the figures of both, round by round; in each both are started anew.
+
+    Two processes of the very same program differ by up to a quarter, so that many are needed.
+    """
     turns: dict[str, list[Figures]] = {who: [] for who in commands}
     for number in range(rounds):
-        for who in list(commands)[:: 1 if number % 2 else -1]:  # nobody is always the first
-            turns[who].append(measure(commands[who], seconds))
+        with ExitStack() as running:
+            servers = {who: running.enter_context(served(command)) for who, command in commands.items()}
+            for _, url in servers.values():
+                load(url, 1)
+            for who in list(commands)[:: 1 if number % 2 else -1]:  # nobody is always the first
+                turns[who].append(measure(*servers[who], seconds))
     return turns
 
 
@@ -203,8 +213,8 @@ def main() -> None:
     parser.add_argument(
         'servers', nargs='*', metavar='SERVER', help='all of these if none is given: ' + ', '.join(BY_HAND)
     )
-    parser.add_argument('--rounds', type=int, default=11)
-    parser.add_argument('--seconds', type=int, default=3, help='how long each is loaded in a round')
+    parser.add_argument('--rounds', type=int, default=21)
+    parser.add_argument('--seconds', type=int, default=1, help='how long each is loaded in a round')
     parser.add_argument('--workers', action='store_true', help='compare two worker processes with one')
     options = parser.parse_args()
     target = WORKERS_TARGET if options.workers else TARGET

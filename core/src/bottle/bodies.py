@@ -38,6 +38,10 @@ class BodyTooLarge(BodyError):
     status: ClassVar[int] = 413
 
 
+class NoBody(io.BytesIO):
+    """The input of a request that has no body."""
+
+
 class _Reader(io.RawIOBase):
     """Hands the body out in pieces; a failure is final, so that no later read mistakes it for the end of the body."""
 

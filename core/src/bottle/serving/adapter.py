@@ -88,6 +88,7 @@ class ServerAdapter:
         native_names: the backend's own names of portable options that it takes, such as `{'threads': 'num_threads'}`;
             under `ssl_context` the name of the option that takes an `ssl.SSLContext`. Their values are handed to it
             under these names.
+        marks_chunked: whether the environ of a chunked request has HTTP_TRANSFER_ENCODING although it is decoded.
         quiet: whether the adapter and its backend should print nothing.
         logs_requests: whether the backend may log requests as it does by itself; False when the core logs them.
         shares_sockets: whether other processes accept on the same sockets.
@@ -99,6 +100,7 @@ class ServerAdapter:
     capabilities: ClassVar[Capabilities] = Capabilities(concurrency='sync')
     native_call: ClassVar[str] = ''
     native_names: ClassVar[Mapping[str, str]] = {}
+    marks_chunked: ClassVar[bool] = False
     quiet: bool = False
     logs_requests: bool = True
     shares_sockets: bool = False

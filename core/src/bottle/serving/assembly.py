@@ -37,7 +37,7 @@ def assembled(
     if options.max_body and 'max_body' not in adapter.native_names and not _is_as_in_0_13(adapter, options):
         from bottle.serving.limits import limited
 
-        application = limited(application, options.max_body)
+        application = limited(application, options.max_body, marked=adapter.marks_chunked)
     if getattr(adapter, 'ssl_context', None) is not None:
         from bottle.serving.tls import over_tls
 

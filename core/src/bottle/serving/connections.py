@@ -10,10 +10,9 @@ import signal
 import socket
 import threading
 import time
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from bottle.bodies import BUFFER_SIZE, BodyError
+from bottle.bodies import BUFFER_SIZE, BodyError, NoBody
 from bottle.serving.sockets import BACKLOG
 
 if TYPE_CHECKING:
@@ -37,6 +36,28 @@ def connection_limit() -> int:
     return max(1, min(MAX_CONNECTIONS, files - OTHER_FILES))
 
 
+class Waiting:
+    """The time in which a connection is idle: a context manager, entered when it is made.
+
+    Parameters:
+        connections: those that are idle, and since when.
+        connection: the one that is no longer idle when the block ends.
+    """
+
+    __slots__ = ('_connection', '_connections')
+
+    def __init__(self, connections: dict[Any, float], connection: Any) -> None:
+        self._connections = connections
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Forget the connection."""
+        self._connections.pop(self._connection, None)
+
+
 class WaitingConnections:
     """The connections that wait for a request line, so that a drain can end them without cutting a request.
 
@@ -51,8 +72,7 @@ class WaitingConnections:
         self._lock = threading.Lock()
         self._waiting: dict[Any, float] = {}
 
-    @contextlib.contextmanager
-    def waiting(self, connection: Any, *, reused: bool = False) -> Iterator[None]:
+    def waiting(self, connection: Any, *, reused: bool = False) -> Waiting:
         """Hold a connection to be idle for the length of a `with` block, in which its next request line is read.
 
         Parameters:
@@ -60,17 +80,18 @@ class WaitingConnections:
             reused: whether a request was answered on it before. During a drain, one on which none was has been idle
                 since the drain began: it was accepted before.
         """
+        # No lock: who begins to wait while a drain begins is seen by the drain, or sees it.
+        self._waiting[connection] = time.monotonic() if reused or not self.draining else self._drained_since
+        if self.draining:
+            self._watch_the_late()
+        return Waiting(self._waiting, connection)
+
+    def _watch_the_late(self) -> None:
         with self._lock:
-            self._waiting[connection] = time.monotonic() if reused or not self.draining else self._drained_since
-            late = self.draining and not self._watched
-            self._watched |= late
+            late = not self._watched
+            self._watched = True
         if late:
             threading.Thread(target=self._watch, args=(time.sleep,), name='bottle-drain', daemon=True).start()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._waiting.pop(connection, None)
 
     def drain(self, sleep: Callable[[float], object] = time.sleep) -> None:
         """End the input of every connection that has been idle for `LINGER`, and wait until no one is idle.
@@ -83,8 +104,8 @@ class WaitingConnections:
             sleep: lets some seconds pass.
         """
         with self._lock:
-            self.draining = self._watched = True
             self._drained_since = time.monotonic()
+            self.draining = self._watched = True
         self._watch(sleep)
 
     def _watch(self, sleep: Callable[[float], object]) -> None:
@@ -106,7 +127,7 @@ class WaitingConnections:
     def _end(self, connection: Any, since: float) -> None:
         with self._lock:
             if self._waiting.get(connection) == since:
-                del self._waiting[connection]
+                self._waiting.pop(connection, None)
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RD)
 
@@ -232,7 +253,7 @@ def discard(body: Any, connection: socket.socket) -> None:
         body: the reader of the body, which ends where the body ends.
         connection: the connection that it reads from.
     """
-    if isinstance(body, BytesIO):  # it was none, or has been read
+    if type(body) is NoBody:
         return
     with contextlib.suppress(OSError, BodyError):
         connection.settimeout(DISCARD_TIMEOUT)

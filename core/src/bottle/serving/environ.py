@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
-from bottle.bodies import chunked_reader, length_reader
+from bottle.bodies import NoBody, chunked_reader, length_reader
 from bottle.serving.sockets import WILDCARDS
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def terminate_input(environ: Environ, raw: Any) -> None:
         environ.pop('CONTENT_LENGTH', None)
     else:
         length = int(environ.get('CONTENT_LENGTH') or 0)
-        environ['wsgi.input'] = length_reader(raw, length) if length else BytesIO()
+        environ['wsgi.input'] = length_reader(raw, length) if length else NoBody()
     environ['wsgi.input_terminated'] = True
 
 

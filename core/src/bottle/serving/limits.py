@@ -7,7 +7,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bottle.bodies import BUFFER_SIZE, BodyTooLarge
+from bottle.bodies import BUFFER_SIZE, BodyTooLarge, NoBody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_DIGITS = 18  # of a declared length; more is beyond all reason, and slow to convert
 
 
-def limited(app: WSGIApplication, max_body: int) -> WSGIApplication:
+def limited(app: WSGIApplication, max_body: int, *, marked: bool = False) -> WSGIApplication:
     """Refuse request bodies that are too long with 413 (RFC 9110, section 15.5.14).
 
     A declared length is looked at before the application is called and anything is read. A body without one is counted
@@ -28,6 +28,8 @@ def limited(app: WSGIApplication, max_body: int) -> WSGIApplication:
     Parameters:
         app: the application.
         max_body: the permitted length in bytes; 0 permits any.
+        marked: whether the server leaves HTTP_TRANSFER_ENCODING in the environ of a body that it decodes; else a body
+            without a declared length cannot be told from none, and every such input is counted.
 
     Returns:
         The wrapped application.
@@ -37,11 +39,20 @@ def limited(app: WSGIApplication, max_body: int) -> WSGIApplication:
 
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         length = environ.get('CONTENT_LENGTH')
-        if 'HTTP_TRANSFER_ENCODING' in environ or (not length and environ.get('wsgi.input_terminated')):
-            return _counting(app, max_body, environ, start_response)
         if length and _exceeds(length, max_body):
             return _refuse_body(environ, start_response)
-        return app(environ, start_response)
+        stream = environ.get('wsgi.input')
+        undeclared = not (length or marked or type(stream) is NoBody) and environ.get('wsgi.input_terminated')
+        if 'HTTP_TRANSFER_ENCODING' not in environ and not undeclared:
+            return app(environ, start_response)
+        environ['wsgi.input'] = LimitedInput(stream, max_body)
+        try:
+            body = app(environ, start_response)
+        except BodyTooLarge:  # a server that has sent the headers raises it again (PEP 3333, "start_response()")
+            return _refuse_body(environ, start_response, sys.exc_info())
+        if isinstance(body, (list, tuple)):
+            return body  # nothing is left to run that could read
+        return _Refusable(body, partial(_refuse_body, environ, start_response))
 
     return application
 
@@ -52,19 +63,6 @@ def _exceeds(length: str, limit: int) -> bool:
 
 def _refuse_body(environ: Environ, start_response: StartResponse, exc_info: Any = None) -> list[bytes]:
     return refuse(environ, start_response, '413 Content Too Large', 'The request body is too large.', exc_info)
-
-
-def _counting(app: WSGIApplication, limit: int, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    environ['wsgi.input'] = LimitedInput(environ['wsgi.input'], limit)
-    try:
-        body = app(environ, start_response)
-    except (
-        BodyTooLarge
-    ):  # a server that has sent the headers raises it again (PEP 3333, "The start_response() Callable")
-        return _refuse_body(environ, start_response, sys.exc_info())
-    if isinstance(body, (list, tuple)):
-        return body  # nothing is left to run that could read
-    return _Refusable(body, partial(_refuse_body, environ, start_response))
 
 
 def refuse(

@@ -276,7 +276,8 @@ class StandardStream:
             return
         try:
             stream.write(text)
-            stream.flush()
+            if not getattr(stream, 'line_buffering', False):
+                stream.flush()
         except BrokenPipeError:
             _abandon(stream)
         except (OSError, ValueError):  # no space, or closed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -260,6 +261,8 @@ def _serve(
 ) -> None:
     registry.call(type(adapter), 'bottle_server_started', server=adapter)
     try:
+        gc.collect()
+        gc.freeze()  # what is there now stays: each later search for garbage would look at it in vain
         if on_start:
             on_start()
         adapter.serve(application, bound)

@@ -32,6 +32,7 @@ class GeventServer(ServerAdapter):
     backend = Backend('gevent', 'gevent.pywsgi')
     native_call = 'gevent.pywsgi.WSGIServer'
     native_names: ClassVar = {'ssl_context': 'ssl_context'}
+    marks_chunked = True
     capabilities = Capabilities(
         concurrency='greenlets',
         prebound_sockets=True,
@@ -71,9 +72,8 @@ class GeventServer(ServerAdapter):
             for accepted in islice(iter(server.do_read, None), BACKLOG):  # what waits in the queue is not refused
                 server.do_handle(*accepted)
             server.close()
-        draining.join()
-        for group in {server.pool for server in servers} - {None}:
-            group.join()
+        for last in {draining, *(server.pool for server in servers)} - {None}:
+            last.join()
 
     def stop(self) -> None:
         """Wake the serving greenlet; gevent's async watcher may be used from a signal handler and from any thread."""
