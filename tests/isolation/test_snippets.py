@@ -15,7 +15,7 @@ from urllib.request import urlopen
 import pytest
 
 from bottle.serving.arguments import make_parser
-from tests.serving import nginx
+from tests.operation import nginx
 from tests.support.client import fetch
 from tests.support.processes import attempt, run, serving
 from tests.support.requirements import require_program

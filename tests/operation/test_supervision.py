@@ -301,7 +301,7 @@ def test_a_worker_none_of_whose_threads_gets_on_is_ended(tmp_path: Path, target:
         ready_pids(server, 2)
         assert all(each.exception(timeout=10) for each in requests)
         assert matching(server, 'Timeout')
-        assert server.stop() == 0
+        assert server.stop() in (0, 1)  # 1 if a worker was ended just then
 
 
 def test_a_stream_that_yields_now_and_then_is_no_stuck_worker(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_a_steady_client_is_only_refused_and_only_when_nobody_listens(own: Serve
         assert own.process.wait(LINGER + MARGIN) == 0
         client.await_requests(10)
     refused = [request for request in client.failed() if request.outcome == REFUSED]
-    assert min(request.start for request in refused) > told
+    assert min(request.end for request in refused) > told
     closed = min(request.end for request in refused)
     fresh = [request.outcome for request in client.requests if request.start > closed and not request.reused]
     assert set(fresh) == {REFUSED}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from bottle.serving.types import WSGIApplication
 
+TICK = 0.1  # seconds: libev sleeps through a signal that comes just before it waits, until it wakes for another reason
 OURS = {'listener', 'application', 'backlog', 'handler_class', 'ssl_args'}
 
 
@@ -44,14 +45,13 @@ class GeventServer(ServerAdapter):
         keep_alive=True,
         graceful_drain=True,
     )
-    _wake: Any = None
     _stopping = False
 
     def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
         """Serve every socket from one pool of greenlets until stopped, then until the pool is empty."""
-        from gevent import event, get_hub, pool, pywsgi, sleep, spawn, ssl
+        from gevent import pool, pywsgi, sleep, spawn, ssl
 
-        connections, stopped = WaitingConnections(), event.Event()
+        connections = WaitingConnections()
         errors = StandardStream('stderr')  # gevent's own would end the process when nobody reads it any more
         defaults = {'log': None if self.quiet or not self.logs_requests else errors, 'error_log': errors}
         options = {'spawn': pool.Pool(), **defaults, **self.options, 'handler_class': _handler_class(connections)}
@@ -62,24 +62,20 @@ class GeventServer(ServerAdapter):
                 server.ssl_args['do_handshake_on_connect'] = False
             server.max_accept = 1 if self.shares_sockets else server.max_accept
             server.start()
-        self._wake = get_hub().loop.async_()
-        self._wake.start(stopped.set)
-        if not self._stopping:
-            stopped.wait()
-        self._wake.stop()  # a further stop() is then without effect
+        while not self._stopping:
+            sleep(TICK)
         draining = spawn(connections.drain, sleep)  # at once: the pool may be full of idle connections
         for server in servers:
             for accepted in islice(iter(server.do_read, None), BACKLOG):  # what waits in the queue is not refused
                 server.do_handle(*accepted)
             server.close()
-        for last in {draining, *(server.pool for server in servers)} - {None}:
-            last.join()
+        draining.join()
+        while any(server.pool is not None and not server.pool.join(TICK) for server in servers):
+            pass
 
     def stop(self) -> None:
-        """Wake the serving greenlet; gevent's async watcher may be used from a signal handler and from any thread."""
+        """Let the serving greenlet see it when it looks next."""
         self._stopping = True
-        if self._wake is not None:
-            self._wake.send()
 
     def native_options(self) -> Collection[str]:
         """Return the parameters of gevent's server and its TLS context."""
