@@ -35,7 +35,8 @@ COUNT = re.compile(r'(\d+) requests in')
 FAULTS = re.compile(r'(?:Non-2xx|Socket errors: connect [1-9]).*')
 TICK = 1 / os.sysconf('SC_CLK_TCK')
 PATIENCE = 30.0  # seconds for a server to start, or to stop
-LOAD = ('-t1', '-c4')  # wrk: threads, and connections, no more than waitress has threads: it logs what has to wait
+CONNECTIONS = 4  # no more than waitress has threads: it logs what has to wait
+CONNECTIONS_FOR_WORKERS = 32  # enough of them for each worker to get some
 TARGET = 0.97
 WORKERS_TARGET = 1.7  # with two processors
 ROUNDS_OF_WORK = 22_000  # of a loop: about 5 ms
@@ -137,16 +138,16 @@ def listening(process: subprocess.Popen[bytes], log: Any) -> str:
     sys.exit(f'the server did not start:\n{log.read()}')
 
 
-def measure(process: int, url: str, seconds: int) -> Figures:
+def measure(process: int, url: str, seconds: int, connections: int) -> Figures:
     """Return what a server achieves that runs already."""
     before = processor_time(process)
-    rate, count = load(url, seconds)
+    rate, count = load(url, seconds, connections)
     return Figures(rate, (processor_time(process) - before) / count * 1e6)
 
 
-def load(url: str, seconds: int) -> tuple[float, int]:
+def load(url: str, seconds: int, connections: int) -> tuple[float, int]:
     """Send requests as fast as they are answered; return how many that is in a second, and in all."""
-    command = ['wrk', *LOAD, f'-d{seconds}s', f'{url}hello']
+    command = ['wrk', '-t1', f'-c{connections}', f'-d{seconds}s', f'{url}hello']
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=seconds + PATIENCE)
     rate, count = RATE.search(done.stdout), COUNT.search(done.stdout)
     if rate is None or count is None or FAULTS.search(done.stdout):
@@ -155,9 +156,10 @@ def load(url: str, seconds: int) -> tuple[float, int]:
 
 
 def processor_time(process: int) -> float:
-    """Return the seconds of processor time that a process has used, in the kernel too."""
+    """Return the seconds of processor time that a process and its workers have used, in the kernel too."""
     stat = Path(f'/proc/{process}/stat').read_text().rpartition(')')[2].split()
-    return (int(stat[11]) + int(stat[12])) * TICK
+    workers = Path(f'/proc/{process}/task/{process}/children').read_text().split()
+    return (int(stat[11]) + int(stat[12])) * TICK + sum(processor_time(int(each)) for each in workers)
 
 
 def ours(name: str, application: str = 'benchmarks.applications:bottle()', *options: str) -> Command:
@@ -177,7 +179,7 @@ def pair(name: str, *, workers: bool) -> Mapping[str, Command]:
     return {f'{count} workers': ours(name, 'benchmarks.serving:working()', '--workers', count) for count in ('2', '1')}
 
 
-def contest(commands: Mapping[str, Command], rounds: int, seconds: int) -> dict[str, list[Figures]]:
+def contest(commands: Mapping[str, Command], rounds: int, seconds: int, connections: int) -> dict[str, list[Figures]]:
     """Return the figures of both, round by round; in each both are started anew.
 
     Two processes of the very same program differ by up to a quarter, so that many are needed.
@@ -187,9 +189,9 @@ def contest(commands: Mapping[str, Command], rounds: int, seconds: int) -> dict[
         with ExitStack() as running:
             servers = {who: running.enter_context(served(command)) for who, command in commands.items()}
             for _, url in servers.values():
-                load(url, 1)
+                load(url, 1, connections)
             for who in list(commands)[:: 1 if number % 2 else -1]:  # nobody is always the first
-                turns[who].append(measure(*servers[who], seconds))
+                turns[who].append(measure(*servers[who], seconds, connections))
     return turns
 
 
@@ -217,9 +219,10 @@ def main() -> None:
     parser.add_argument('--seconds', type=int, default=1, help='how long each is loaded in a round')
     parser.add_argument('--workers', action='store_true', help='compare two worker processes with one')
     options = parser.parse_args()
-    target = WORKERS_TARGET if options.workers else TARGET
+    target, connections = (WORKERS_TARGET, CONNECTIONS_FOR_WORKERS) if options.workers else (TARGET, CONNECTIONS)
     for name in options.servers or BY_HAND:
-        report(name, contest(pair(name, workers=options.workers), options.rounds, options.seconds), target)
+        turns = contest(pair(name, workers=options.workers), options.rounds, options.seconds, connections)
+        report(name, turns, target)
 
 
 if __name__ == '__main__':
