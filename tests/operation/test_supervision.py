@@ -532,8 +532,8 @@ def test_control_c_while_workers_start(tmp_path: Path) -> None:
             time.sleep(delay)
             os.write(terminal, b'\x03')
             printed = rest_of(terminal)
-            assert ended(pid) == 0
             assert 'Traceback' not in printed
+            assert ended(pid) == 0, printed
             os.close(terminal)
 
 

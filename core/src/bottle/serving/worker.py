@@ -6,6 +6,7 @@ pipes: the lifeline, which closes when the parent dies, and the channel, on whic
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import faulthandler
 import json
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 VARIABLE = 'BOTTLE_WORKER'
 READY, RETIRE, FAILED, FILES = 'ready', 'retire', 'failed', 'files'  # what is said on the channel
+LEFT_TO_PARENT = ('SIGINT', 'SIGHUP')
 STANDARD_ERROR = 2
 LOOKS_PER_TIMEOUT = 4  # how often progress is looked for in the time that a worker may be stuck
 
@@ -83,8 +85,8 @@ class Worker:
         self.certificate = handover.certificate
         self._channel = handover.channel
         _end_with_parent(handover.lifeline)
-        for number in (signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, _leave_to_parent)
+        _handle_with(_leave_to_parent)
+        atexit.register(_handle_with, signal.SIG_IGN)  # the interpreter drops handlers when it shuts down
         signal.pthread_sigmask(signal.SIG_UNBLOCK, held_back())
 
     def report_ready(self) -> None:
@@ -148,6 +150,12 @@ def this_worker() -> Worker | None:
 
 def _leave_to_parent(*_: object) -> None:
     """Do nothing: the parent has got the signal as well. To be ignored is inherited by programs, a handler is not."""
+
+
+def _handle_with(handler: Callable[..., object] | signal.Handlers) -> None:
+    """Install a handler for the signals that a terminal sends to a worker, too."""
+    for name in LEFT_TO_PARENT:
+        signal.signal(signal.Signals[name], handler)
 
 
 def _end_with_parent(lifeline: int) -> None:
