@@ -19,6 +19,7 @@ WHEELS = ROOT / 'dist'
 REPORTS = ROOT / '.nox' / 'reports'
 # These install a lot, or take long: they run with one Python, in sessions of their own.
 ONCE = [f'--ignore=tests/{each}' for each in ('isolation', 'ecosystem', 'operation', 'faults')]
+AT_ONCE = (os.cpu_count() or 1) + 1  # tests: most of them wait for a process most of the time
 
 nox.needs_version = '>=2026.4'
 nox.options.default_venv_backend = 'uv|virtualenv'
@@ -64,11 +65,12 @@ def install_wheels(session: nox.Session, *groups: str) -> None:
     session.install('--force-reinstall', '--no-deps', *wheels, silent=True)  # a reused environment may hold older ones
 
 
-def run_pytest(session: nox.Session, *arguments: str) -> None:
+def run_pytest(session: nox.Session, *arguments: str, at_once: int = 1) -> None:
     """Run pytest with a limit per test, and leave a report for `scripts/summarise_tests.py`."""
     report = REPORTS / f'{session.name}.xml'
     environment = {'BOTTLE_WHEELS': str(WHEELS)}
-    session.run('pytest', '--timeout=180', f'--junitxml={report}', *arguments, env=environment)
+    parallel = [f'--numprocesses={at_once}', '--dist=worksteal'] if at_once > 1 else []
+    session.run('pytest', '-q', '--timeout=180', f'--junitxml={report}', *parallel, *arguments, env=environment)
 
 
 @nox.session
@@ -118,14 +120,14 @@ def tests(session: nox.Session) -> None:
     """Run the tests on the built wheels; arguments after `--` go to pytest instead of the folders."""
     install_wheels(session, 'test')
     folders = [str(path.relative_to(ROOT)) for folder in FOLDERS if (path := ROOT / folder / 'tests').is_dir()]
-    run_pytest(session, *(session.posargs or [*folders, 'tests', *ONCE]))
+    run_pytest(session, *(session.posargs or [*folders, 'tests', *ONCE]), at_once=AT_ONCE)
 
 
 @nox.session(requires=['wheels'])
 def operation(session: nox.Session) -> None:
     """Operate every server: options from everywhere, workers, reloading, a proxy in front; and what goes wrong."""
     install_wheels(session, 'test')
-    run_pytest(session, *(session.posargs or ['tests/operation', 'tests/faults']))
+    run_pytest(session, *(session.posargs or ['tests/operation', 'tests/faults']), at_once=AT_ONCE)
 
 
 @nox.session(requires=['wheels'])
