@@ -28,8 +28,9 @@ from tests.support.losses import LossClient
 from tests.support.processes import attempt, serving
 
 NIGHTLY = bool(os.environ.get('BOTTLE_NIGHTLY'))
-REPLACEMENTS = 100 if NIGHTLY else 5
+REPLACEMENTS = 100 if NIGHTLY else 10
 KILLS = 20 if NIGHTLY else 4
+RESPAWN = 0.5 if NIGHTLY else 2.0  # seconds; by day other tests run at the same time
 THREADS_OR_GREENLETS = pytest.mark.parametrize(
     'kind', [name for name in ('wsgiref', 'gevent') if name in server_names]
 )  # where it makes no difference which server it is
@@ -64,8 +65,7 @@ def test_a_killed_worker_loses_what_it_was_doing_and_no_more(server_name: str, t
                 os.kill(victim, signal.SIGKILL)
                 ready_pids(server, 3 + number)
                 pauses.append(time.monotonic() - killed_at)
-        assert sorted(pauses)[len(pauses) // 2] < 0.5, pauses
-        assert max(pauses) < 3.0, pauses  # one may be unlucky on a busy machine
+        assert max(pauses) < RESPAWN, pauses
         dying = 0.05  # seconds that a process may take to end
         strays = [each for each in client.failed() if not any(each.start - dying <= at <= each.end for at in kills)]
         assert strays == [], client.summary()  # whoever failed was under way when a worker was killed
