@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bottle.serving.types import WSGIApplication
 
 Concurrency: TypeAlias = Literal['sync', 'threads', 'greenlets', 'event-loop', 'processes', 'per-request']
+Protocol: TypeAlias = Literal['http', 'cgi', 'fastcgi', 'scgi', 'ajp']
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class Capabilities:
 
     Parameters:
         concurrency: how requests are handled at the same time.
+        protocol: what is spoken with whoever connects: HTTP with clients, or a protocol of gateways with a web server.
         prebound_sockets: takes listening sockets that the core has bound.
         unix_sockets: serves on a unix socket.
         ipv6: serves on an IPv6 address.
@@ -41,6 +43,7 @@ class Capabilities:
     """
 
     concurrency: Concurrency
+    protocol: Protocol = 'http'
     prebound_sockets: bool = False
     unix_sockets: bool = False
     ipv6: bool = False

@@ -23,7 +23,9 @@ class CGIServer(ServerAdapter):
 
     name = 'cgi'
     native_call = 'wsgiref.handlers.BaseCGIHandler'
-    capabilities = Capabilities(concurrency='per-request', chunked_requests=True, streaming=True, file_wrapper=True)
+    capabilities = Capabilities(
+        concurrency='per-request', protocol='cgi', chunked_requests=True, streaming=True, file_wrapper=True
+    )
     quiet = True  # standard output belongs to the response, and standard error to the web server's log
 
     def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:

@@ -1,0 +1,37 @@
+"""What a test stands for: a sentence of a specification, and the level of trust that depends on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LEVELS = {1: 'WSGI-correct', 2: 'safe behind a proxy', 3: 'safe when exposed', 4: 'operations'}
+MARKER = 'conformance'
+
+Test = TypeVar('Test', bound='Callable[..., object]')
+
+
+def rule(level: int, *sections: str, needs: str = '', thorough: bool = False) -> Callable[[Test], Test]:
+    """Say what a test of the kit stands for.
+
+    Parameters:
+        level: the lowest level that a server does not reach when the test fails; see `LEVELS`.
+        sections: the sections that the test follows, such as `RFC 9112, 6.3`.
+        needs: the capability without which the test does not apply; none when empty.
+        thorough: whether the test takes long and is left out of a quick run.
+
+    Returns:
+        A decorator for the test.
+    """
+    if level not in LEVELS or not sections:
+        raise ValueError('a rule has a level and names its section')
+
+    def decorate(test: Test) -> Test:
+        mark = pytest.mark.conformance(level=level, sections=sections, needs=needs, thorough=thorough)
+        return cast('Test', mark(test))
+
+    return decorate

@@ -1,0 +1,30 @@
+"""All tests of the kit, as one class to be subclassed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from bottle_conformance.suites.environ import EnvironSuite
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bottle_conformance.deviations import Deviation
+
+
+class ServerSuite(EnvironSuite):
+    """The tests of one server.
+
+    In the repository of an adapter:
+
+        class TestAcme(ServerSuite):
+            server_name = 'acme'
+
+    Attributes:
+        server_name: the name of the server; that of `--bottle-server` when empty.
+        deviations: what the server is known not to pass: reasons by the names of tests, besides those in the
+            adapter's `deviations.toml`.
+    """
+
+    server_name: ClassVar[str] = ''
+    deviations: ClassVar[Mapping[str, str | Deviation]] = {}
