@@ -12,7 +12,7 @@ import pytest
 
 from bottle_conformance.deviations import Deviation, as_deviations, known_deviations
 from bottle_conformance.report import Results
-from bottle_conformance.rules import MARKER
+from bottle_conformance.rules import MARKER, OPERATIONS, declares
 from bottle_conformance.subject import Subject, adapter_command, by_hand_command, running
 from bottle_conformance.witness import Witness
 
@@ -57,8 +57,10 @@ def _applies(item: pytest.Item, config: pytest.Config) -> bool:
     marker, suite = item.get_closest_marker(MARKER), getattr(item, 'cls', None)
     if marker is None or suite is None:
         return True
+    if config.getoption('--bottle-by-hand') and marker.kwargs['level'] == OPERATIONS:
+        return False
     needed = marker.kwargs['needs']
-    if needed and not getattr(capabilities_of(suite, config), needed):
+    if needed and not declares(capabilities_of(suite, config), needed):
         config.stash[RESULTS].leave_out(item, needed)
         return False
     return not (marker.kwargs['thorough'] and config.getoption('--bottle-quick'))

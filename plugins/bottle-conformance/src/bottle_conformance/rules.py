@@ -9,7 +9,10 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bottle.serving import Capabilities
+
 LEVELS = {1: 'WSGI-correct', 2: 'safe behind a proxy', 3: 'safe when exposed', 4: 'operations'}
+OPERATIONS = 4  # the level that only an adapter has: a backend started by hand makes none of its promises
 MARKER = 'conformance'
 
 Test = TypeVar('Test', bound='Callable[..., object]')
@@ -21,7 +24,8 @@ def rule(level: int, *sections: str, needs: str = '', thorough: bool = False) ->
     Parameters:
         level: the lowest level that a server does not reach when the test fails; see `LEVELS`.
         sections: the sections that the test follows, such as `RFC 9112, 6.3`.
-        needs: the capability without which the test does not apply; none when empty.
+        needs: the capability without which the test does not apply; none when empty. `http` and `concurrency` stand for
+            a server that speaks HTTP and for one that does not answer one request after the other.
         thorough: whether the test takes long and is left out of a quick run.
 
     Returns:
@@ -35,3 +39,14 @@ def rule(level: int, *sections: str, needs: str = '', thorough: bool = False) ->
         return cast('Test', mark(test))
 
     return decorate
+
+
+def declares(capabilities: Capabilities, needed: str) -> bool:
+    """Return whether a server declares what a test needs.
+
+    Parameters:
+        capabilities: what it declares.
+        needed: the value of `needs` in the rule of the test.
+    """
+    special = {'http': capabilities.protocol == 'http', 'concurrency': capabilities.concurrency != 'sync'}
+    return special[needed] if needed in special else bool(getattr(capabilities, needed))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from bottle_conformance.suites.bodies import BodiesSuite
+from bottle_conformance.suites.connections import ConnectionsSuite
 from bottle_conformance.suites.environ import EnvironSuite
+from bottle_conformance.suites.lifecycle import LifecycleSuite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
     from bottle_conformance.deviations import Deviation
 
 
-class ServerSuite(EnvironSuite):
+class ServerSuite(EnvironSuite, BodiesSuite, ConnectionsSuite, LifecycleSuite):
     """The tests of one server.
 
     In the repository of an adapter:
