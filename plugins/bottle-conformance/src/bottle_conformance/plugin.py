@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bottle_conformance.deviations import Deviation, as_deviations, known_deviations
+from bottle_conformance.fronts import serving
 from bottle_conformance.report import Results
 from bottle_conformance.rules import MARKER, OPERATIONS, declares
-from bottle_conformance.subject import Subject, adapter_command, by_hand_command, running
+from bottle_conformance.subject import Subject, adapter_command, by_hand_command
 from bottle_conformance.witness import Witness
 
 if TYPE_CHECKING:
@@ -164,9 +165,10 @@ def adapter(request: pytest.FixtureRequest) -> type[ServerAdapter]:
 def launch(request: pytest.FixtureRequest, witness: Witness) -> Callable[..., AbstractContextManager[Subject]]:
     """Return a function that starts the server with some arguments of the command line, for a `with` block."""
     name = name_of(request.cls, request.config)
+    protocol = capabilities_of(request.cls, request.config).protocol
 
     def start(*options: str, **keywords: Any) -> AbstractContextManager[Subject]:
-        return running(name, witness, adapter_command(name, options, **keywords))
+        return serving(protocol, name, witness, adapter_command(name, options, **keywords))
 
     return start
 
@@ -177,7 +179,8 @@ def _shared(request: pytest.FixtureRequest, witness: Witness) -> Iterator[Callab
     name = name_of(request.cls, request.config)
     by_hand = request.config.getoption('--bottle-by-hand')
     command = by_hand_command(name) if by_hand else adapter_command(name)
-    start = partial(running, name, witness, command)
+    protocol = capabilities_of(request.cls, request.config).protocol
+    start = partial(serving, protocol, name, witness, command)
     found: list[Subject] = []
     with ExitStack() as stack:
 
