@@ -18,14 +18,26 @@ TOOLS = nox.project.load_toml(ROOT / 'pyproject.toml')
 WHEELS = ROOT / 'dist'
 REPORTS = ROOT / '.nox' / 'reports'
 # These install a lot, or take long: they run with one Python, in sessions of their own.
-ONCE = [f'--ignore=tests/{each}' for each in ('isolation', 'ecosystem', 'operation', 'faults')]
+ONCE = [f'--ignore=tests/{each}' for each in ('isolation', 'ecosystem', 'operation', 'faults', 'conformance')]
+QUICK = '--bottle-quick'  # an option of the conformance kit
 AT_ONCE = (os.cpu_count() or 1) + 1  # tests: most of them wait for a process most of the time
 
 nox.needs_version = '>=2026.4'
 nox.options.default_venv_backend = 'uv|virtualenv'
 nox.options.download_python = 'never'
 nox.options.error_on_missing_interpreters = False  # a Python that is not there is a skipped session, in CI too
-nox.options.sessions = ['lint', 'types', 'wheels', 'build', 'tests', 'operation', 'coverage', 'isolation', 'ecosystem']
+nox.options.sessions = [
+    'lint',
+    'types',
+    'wheels',
+    'build',
+    'tests',
+    'servers',
+    'operation',
+    'coverage',
+    'isolation',
+    'ecosystem',
+]
 
 
 def reveal_pyenv_interpreters() -> None:
@@ -120,7 +132,24 @@ def tests(session: nox.Session) -> None:
     """Run the tests on the built wheels; arguments after `--` go to pytest instead of the folders."""
     install_wheels(session, 'test')
     folders = [str(path.relative_to(ROOT)) for folder in FOLDERS if (path := ROOT / folder / 'tests').is_dir()]
-    run_pytest(session, *(session.posargs or [*folders, 'tests', *ONCE]), at_once=AT_ONCE)
+    run_pytest(session, *(session.posargs or [*folders, 'tests', *ONCE, QUICK]), at_once=AT_ONCE)
+
+
+@nox.session(requires=['wheels'])
+def servers(session: nox.Session) -> None:
+    """Run the quick conformance kit on every server and compare docs/servers.md with what is found; test the kit."""
+    install_wheels(session, 'test')
+    session.run('python', 'scripts/measure_servers.py', *(session.posargs or ['--check']))
+    if not session.posargs:
+        run_pytest(session, 'tests/conformance', at_once=AT_ONCE)
+
+
+@nox.session(requires=['wheels'])
+def conformance(session: nox.Session) -> None:
+    """Run the whole conformance kit on every server, and the corpora of malformed requests."""
+    install_wheels(session, 'test')
+    session.run('python', 'scripts/measure_servers.py', '--thorough', *session.posargs)
+    run_pytest(session, 'tests/conformance')
 
 
 @nox.session(requires=['wheels'])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from bottle_conformance.report import DEVIATION, FAILED, NOT_DECLARED, OUTCOMES, SKIPPED, counted
@@ -27,9 +28,9 @@ def in_words(data: Data) -> str:
         _table(tests),
         _listed('Failed', map(_failure, _with(tests, FAILED))),
         _listed('Worse than its backend, which passes when it is started by hand', data['worse']),
-        _listed('Known deviations', _grouped(_with(tests, DEVIATION), base_name)),
-        _listed('Not declared', _grouped(_with(tests, NOT_DECLARED), lambda test: test['reason'], reasons=False)),
-        _listed('Skipped', _grouped(_with(tests, SKIPPED), base_name)),
+        _listed('Known deviations', grouped(_with(tests, DEVIATION))),
+        _listed('Not declared', grouped(_with(tests, NOT_DECLARED), lambda test: test['reason'], reasons=False)),
+        _listed('Skipped', grouped(_with(tests, SKIPPED))),
         [_level(data)],
     ]
     return '\n\n'.join('\n'.join(part) for part in parts if part)
@@ -42,6 +43,20 @@ def base_name(test: Data) -> str:
         test: a test as `Results.as_data` has it.
     """
     return str(test['test']).partition('[')[0]
+
+
+def grouped(tests: Sequence[Data], key: Callable[[Data], str] = base_name, *, reasons: bool = True) -> Iterator[str]:
+    """Yield a line for each name, with how many tests it stands for and their reason.
+
+    Parameters:
+        tests: tests with a reason, as `Results.as_data` has them.
+        key: says by which name a test goes.
+        reasons: whether the reason is part of the line.
+    """
+    groups = Counter((key(test), test['reason'] if reasons else '') for test in tests)
+    for (name, reason), number in groups.items():
+        many = f' ({number} tests)' if number > 1 else ''
+        yield f'{name}{many}: {reason}' if reason else f'{name}{many}'
 
 
 def cause(failure: str) -> str:
@@ -97,17 +112,6 @@ def _listed(title: str, items: Iterator[str] | Sequence[str]) -> list[str]:
 def _failure(test: Data) -> str:
     where = f'{test["suite"]}::{test["test"]} (level {test["level"]})'
     return f'{where}\n{test["says"]} [{"; ".join(test["sections"])}]\n{cause(test.get("failure", ""))}'
-
-
-def _grouped(tests: Sequence[Data], key: Callable[[Data], str], *, reasons: bool = True) -> Iterator[str]:
-    """Yield a line for each name, with its reason, if wanted, and how many tests it stands for."""
-    groups: dict[tuple[str, str], int] = {}
-    for test in tests:
-        group = key(test), test['reason'] if reasons else ''
-        groups[group] = groups.get(group, 0) + 1
-    for (name, reason), number in groups.items():
-        many = f' ({number} tests)' if number > 1 else ''
-        yield f'{name}{many}: {reason}' if reason else f'{name}{many}'
 
 
 def _level(data: Data) -> str:
