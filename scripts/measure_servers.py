@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 
 from bottle import server_names
 from bottle.serving import Capabilities
-from bottle_conformance.report import DEVIATION, counted
+from bottle_conformance.report import DEVIATION, SKIPPED, counted
 from bottle_conformance.summary import grouped, level_in_words
 
 ROOT = Path(__file__).parent.parent
@@ -96,11 +96,8 @@ def load_results(names: Sequence[str], folder: Path) -> dict[str, Data]:
 
 def skipped(results: dict[str, Data]) -> list[str]:
     """Return which tests were skipped; none may be in CI, where everything is there that a test needs."""
-    return [f'{name}: {test["test"]}' for name, data in results.items() for test in data['tests'] if _is_skipped(test)]
-
-
-def _is_skipped(test: Data) -> bool:
-    return test['outcome'] == 'skipped'
+    everything = ((name, test) for name, data in results.items() for test in data['tests'])
+    return [f'{name}: {test["test"]}' for name, test in everything if test['outcome'] == SKIPPED]
 
 
 def junit(names: Sequence[str], folder: Path) -> ElementTree.ElementTree:

@@ -127,9 +127,15 @@ def deviations_of(suite: type, config: pytest.Config) -> dict[str, Deviation]:
     Parameters:
         suite: the subclass of `ServerSuite`.
         config: the configuration of pytest.
+
+    Raises:
+        UsageError: the adapter's file of deviations is not as it should be.
     """
     given: dict[str, Any] = getattr(suite, 'deviations', {})
-    return known_deviations(adapter_of(suite, config)) | as_deviations(given)
+    try:
+        return known_deviations(adapter_of(suite, config)) | as_deviations(given)
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 @pytest.hookimpl(wrapper=True)
