@@ -8,6 +8,8 @@ from bottle_conformance.suites.bodies import BodiesSuite
 from bottle_conformance.suites.connections import ConnectionsSuite
 from bottle_conformance.suites.environ import EnvironSuite
 from bottle_conformance.suites.lifecycle import LifecycleSuite
+from bottle_conformance.suites.options import OptionsSuite
+from bottle_conformance.suites.places import PlacesSuite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from bottle_conformance.deviations import Deviation
 
 
-class ServerSuite(EnvironSuite, BodiesSuite, ConnectionsSuite, LifecycleSuite):
+class ServerSuite(EnvironSuite, BodiesSuite, ConnectionsSuite, LifecycleSuite, PlacesSuite, OptionsSuite):
     """The tests of one server.
 
     In the repository of an adapter:

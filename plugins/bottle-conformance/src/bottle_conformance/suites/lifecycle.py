@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bottle_conformance.client import Connection, Malformed, Response
+from bottle_conformance.fronts import serving
 from bottle_conformance.operating import attempt, await_everybody_gone, crowd, handed_over
 from bottle_conformance.rules import rule
-from bottle_conformance.subject import new_identity, request, running
+from bottle_conformance.subject import new_identity, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,10 +170,11 @@ class LifecycleSuite:
         assert missing in line
         assert refused.seconds < AT_ONCE
 
-    @rule(4, 'docs/options.md, quiet', needs='prebound_sockets')
+    @rule(4, 'docs/options.md, quiet', needs='prebound_sockets http')
     def test_quiet_prints_nothing(self, adapter: type[ServerAdapter], witness: Witness) -> None:
         """With -q, nothing is printed from the start to the end of a server that answers requests."""
-        with running(adapter.name, witness, handed_over(adapter.name, '-b', 'fd://3', '-q')) as server:
+        command = handed_over(adapter.name, '-b', 'fd://3', '-q')
+        with serving(adapter.capabilities.protocol, adapter.name, witness, command) as server:
             assert server.ask('/').status == 200
             assert server.ask('/nothing', method='DELETE').status == 200
             server.send_signal(signal.SIGTERM)
