@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bottle_conformance import scaffold
+from bottle_conformance import Deviation, scaffold
 from bottle_conformance.scaffold import NewServerError, write_distribution
 
 
@@ -31,11 +31,19 @@ def test_what_is_written(tmp_path: Path, name: str, package: str, title: str) ->
     project = tomllib.loads(files['pyproject.toml'])['project']
     assert project['name'] == f'bottle-server-{name.replace("_", "-")}'
     assert project['entry-points'] == {'bottle.servers': {name: package}}
-    classes = [node.name for node in ast.parse(files[f'src/{package}/__init__.py']).body if hasattr(node, 'bases')]
-    assert classes == [f'{title}Server']
+    body = ast.parse(files[f'src/{package}/__init__.py']).body
+    assert [node.name for node in body if isinstance(node, ast.ClassDef)] == [f'{title}Server']
     assert '${{ matrix.python }}' in files['.github/workflows/test.yml']
     assert not any('$' in text.replace('${{ matrix', '') for text in files.values())
     assert [path.name for path in tmp_path.iterdir()] == ['new']
+
+
+def test_it_deviates_where_the_server_does_that_it_begins_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {'test_a[x y]': Deviation('Says "no".', 'https://example.org/1'), 'test_b': Deviation('Why.')}
+    monkeypatch.setattr(scaffold, 'known_deviations', lambda adapter: given)
+    folder = write_distribution('acme-x', tmp_path / 'new')
+    written = tomllib.loads((folder / 'src/bottle_server_acme_x/deviations.toml').read_text())['acme-x']
+    assert {test: Deviation(**table) for test, table in written.items()} == given
 
 
 def test_it_goes_into_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

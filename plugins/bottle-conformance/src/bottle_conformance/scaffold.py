@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -9,6 +10,7 @@ from string import Template
 from tempfile import TemporaryDirectory
 
 from bottle.errors import ServerError
+from bottle_conformance.deviations import known_deviations
 
 NAME = re.compile(r'[a-z][a-z0-9]*([-_][a-z0-9]+)*')  # of a distribution (PEP 508) and, with underscores, of a module
 SKELETON = {
@@ -70,7 +72,20 @@ def _values(name: str) -> dict[str, str]:
         'distribution': f'bottle-server-{name.replace("_", "-")}',
         'package': f'bottle_server_{name.replace("-", "_")}',
         'title': ''.join(word.capitalize() for word in words),
+        'deviations': _inherited_deviations(name),
     }
+
+
+def _inherited_deviations(name: str) -> str:
+    """Return those of the server that the new one begins with, as they stand in a file."""
+    from bottle.serving.builtin import WSGIRefServer
+
+    tables = (
+        f'\n[{name}.{json.dumps(test)}]\n'
+        + ''.join(f'{key} = {json.dumps(value)}\n' for key, value in vars(each).items())
+        for test, each in known_deviations(WSGIRefServer).items()
+    )
+    return ''.join(tables)
 
 
 def _fill(folder: Path, values: dict[str, str]) -> None:
