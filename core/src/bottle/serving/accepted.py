@@ -1,0 +1,110 @@
+"""Connections that a backend has accepted by itself: found among the open files, so that a drain can end idle ones."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import stat
+import struct
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bottle.serving.connections import LINGER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+OPEN_FILES = '/dev/fd'
+TCP_INFO_SIZE = 160  # bytes of `struct tcp_info` of Linux, up to what is read of it
+LAST_DATA = 44  # where it says, in milliseconds, when data was sent, an acknowledgement sent, and data received
+DATA_SEGMENTS = 152  # where it says how many segments with data came in and went out
+
+
+class AcceptedConnections:
+    """The connections of this process that came through some listening sockets.
+
+    Parameters:
+        listeners: the listening sockets.
+    """
+
+    def __init__(self, listeners: Sequence[socket.socket]) -> None:
+        self._places = {(each.family, _place(each.getsockname())) for each in listeners}
+        self._silent: dict[int, float] = {}
+
+    def end_idle(self) -> None:
+        """End the input of each connection that was silent for `LINGER`, as far as earlier calls have seen it.
+
+        One on which a request has begun to arrive is left alone, where the system tells so; where it does not, one that
+        is silent. What is being answered, is answered: only the input ends. To be called again and again.
+        """
+        silent = {}
+        for connection in self._open():
+            with closing(connection):
+                if _may_be_idle(connection):
+                    inode = os.fstat(connection.fileno()).st_ino
+                    silent[inode] = self._silent.get(inode, time.monotonic())
+                    if time.monotonic() - silent[inode] >= LINGER:
+                        with suppress(OSError):
+                            connection.shutdown(socket.SHUT_RD)
+        self._silent = silent
+
+    def _open(self) -> Iterator[socket.socket]:
+        """Yield a socket for each connection, on a descriptor of its own."""
+        for path in Path(OPEN_FILES).iterdir():
+            with suppress(OSError):  # it may have been closed meanwhile
+                if not stat.S_ISSOCK(path.stat().st_mode):
+                    continue
+                found = socket.socket(fileno=os.dup(int(path.name)))
+                if self._is_ours(found):
+                    yield found
+                else:
+                    found.close()
+
+    def _is_ours(self, found: socket.socket) -> bool:
+        try:
+            found.getpeername()
+            return (found.family, _place(found.getsockname())) in self._places
+        except OSError:  # it is not connected
+            return False
+
+
+def has_queue(listeners: Sequence[socket.socket]) -> bool:
+    """Return whether a connection waits to be accepted.
+
+    Parameters:
+        listeners: the listening sockets.
+    """
+    poll = select.poll()
+    for each in listeners:
+        poll.register(each, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _place(name: Any) -> Any:
+    """Return the port: the address of a connection is not that of a socket which listens on every interface."""
+    return name[1] if isinstance(name, tuple) else name
+
+
+def _may_be_idle(connection: socket.socket) -> bool:
+    try:
+        connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return not _is_asked(connection)
+    except OSError:
+        pass
+    return False
+
+
+def _is_asked(connection: socket.socket) -> bool:
+    """Return whether the client was the last to send something: a request, or the beginning of one."""
+    if connection.family == getattr(socket, 'AF_UNIX', None) or not hasattr(socket, 'TCP_INFO'):
+        return False
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_SIZE)
+    if len(info) < TCP_INFO_SIZE:
+        return False
+    sent, _, received = struct.unpack_from('=3I', info, LAST_DATA)
+    segments_in, segments_out = struct.unpack_from('=2I', info, DATA_SEGMENTS)
+    return bool(segments_in and (not segments_out or received < sent))
