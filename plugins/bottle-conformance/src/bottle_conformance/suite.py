@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from bottle_conformance.suites.bodies import BodiesSuite
+from bottle_conformance.suites.clients import ClientsSuite
 from bottle_conformance.suites.connections import ConnectionsSuite
 from bottle_conformance.suites.environ import EnvironSuite
 from bottle_conformance.suites.lifecycle import LifecycleSuite
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from bottle_conformance.deviations import Deviation
 
 
-class ServerSuite(EnvironSuite, BodiesSuite, ConnectionsSuite, LifecycleSuite, PlacesSuite, OptionsSuite):
+class ServerSuite(EnvironSuite, BodiesSuite, ConnectionsSuite, LifecycleSuite, PlacesSuite, OptionsSuite, ClientsSuite):
     """The tests of one server.
 
     In the repository of an adapter:
