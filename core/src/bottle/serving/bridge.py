@@ -1,0 +1,220 @@
+"""The bridge to servers of Python 2.7: such a server in a child process, the application here, SCGI between.
+
+A child gets its listening socket as descriptor 0, and a pipe from which it reads that it is to drain; the end of the
+pipe is the end of its parent, and its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bottle.errors import BackendMissing, ServerError
+from bottle.serving.adapter import ServerAdapter
+from bottle.serving.connections import AcceptLoop, InFlight
+from bottle.serving.environ import ServerNames
+from bottle.serving.scgi import respond
+from bottle.serving.sockets import BACKLOG
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from bottle.serving.types import WSGIApplication
+
+VARIABLE = 'BOTTLE_PYTHON27'
+FLUP = 'flup==1.0.2'
+PROBE = 'import sys; assert sys.version_info[:2] == (2, 7), "this is no Python 2.7"; import flup.client.scgi_app, {}'
+PROBE_LIMIT = 30.0  # seconds that an interpreter may take to import the server
+SHORTEST_LIFE = 1.0  # seconds: a server that ends sooner would end again
+
+logger = logging.getLogger('bottle.server')
+
+# What the program of each child begins with; it is Python 2.
+PREAMBLE = """
+import json, os, sys
+from flup.client.scgi_app import SCGIApp
+
+given = json.loads(sys.argv[1])
+orders = given['orders']
+names = dict((str(name), str(value)) for name, value in given['names'].items())
+bridge = SCGIApp(connect=str(given['place']))
+
+
+def refused(status, start_response):
+    start_response(status, [('Content-Type', 'text/plain')])
+    return [status]
+
+
+def application(environ, start_response):
+    sent = dict((name, value) for name, value in environ.items() if name == 'wsgi.input' or isinstance(value, str))
+    sent.update(names, PATH_INFO='')  # decoded it may hold anything: the other side decodes REQUEST_URI
+    if any('\\0' in value for value in sent.values() if isinstance(value, str)):  # it would end a field of SCGI
+        return refused('400 Bad Request', start_response)
+    try:
+        return list(bridge(sent, start_response))
+    except Exception:
+        return refused('502 Bad Gateway', start_response)
+
+
+def now():
+    return os.times()[4]  # monotonic
+
+
+def hear():
+    if not os.read(orders, 1):
+        os._exit(1)  # the parent is gone
+"""
+
+
+class BridgedAdapter(ServerAdapter):
+    """Base class of adapters whose backend runs on Python 2.7 alone.
+
+    The option `python` says which interpreter runs it; else the environment variable `BOTTLE_PYTHON27` does, else it is
+    `python2.7`.
+
+    Attributes:
+        requirement: what the interpreter must have installed besides flup, as pip takes it.
+        module: what the program imports.
+        program: a file of Python 2 source that serves `application` on descriptor 0, and calls `hear` and drains when
+            `orders` can be read.
+    """
+
+    requirement: ClassVar[str] = ''
+    module: ClassVar[str] = ''
+    program: ClassVar[Path]
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._stopping = False
+        self._failure = ''
+        self._sockets: list[socket.socket] = []
+        self._orders: set[int] = set()
+
+    def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
+        """Answer what the children hand over until they have ended, then wait for what runs.
+
+        Raises:
+            ServerError: a child cannot serve.
+        """
+        requests, children = InFlight(), InFlight()
+        self._sockets.extend(sockets)
+        with tempfile.TemporaryDirectory(prefix='bottle-') as folder, socket.socket(socket.AF_UNIX) as listener:
+            place = str(Path(folder, 'scgi'))
+            listener.bind(place)  # nobody else may enter the folder
+            listener.listen(BACKLOG)
+            listener.setblocking(False)
+
+            def end() -> None:
+                children.wait()
+                loop.stop()
+
+            loop = AcceptLoop(
+                [listener], lambda each, _: _start_thread(requests.counted(partial(respond, each, handler)))
+            )
+            for each in sockets:
+                _start_thread(children.counted(partial(self._keep, each, place)))
+            _start_thread(end)
+            loop.run()
+            requests.wait()
+        if self._failure:
+            raise ServerError(self._failure)
+
+    def stop(self) -> None:
+        """Let the children drain, and listen no more."""
+        self._stopping = True
+        for order in [*self._orders]:
+            with contextlib.suppress(OSError):  # the child has ended
+                os.write(order, b'.')
+        for each in self._sockets:  # the children have them
+            each.close()
+
+    def interpreter(self) -> str:
+        """Return the interpreter that runs the server."""
+        return str(self.options.get('python') or os.environ.get(VARIABLE) or 'python2.7')
+
+    def native_options(self) -> Collection[str]:
+        """Return the names of the options."""
+        return ('python',)
+
+    def try_options(self) -> None:
+        """Make sure that there is a Python 2.7 which can import the server.
+
+        Raises:
+            BackendMissing: there is none; the text holds what to type.
+        """
+        try:
+            probe = self._start(PROBE.format(self.module), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            with probe:
+                printed = probe.communicate(timeout=PROBE_LIMIT)[1].decode(errors='replace').split('\n')
+            reason = (
+                next((line for line in reversed(printed) if 'Error' in line), printed[0]) if probe.returncode else ''
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            reason = str(error)
+        if reason:
+            raise BackendMissing(
+                f'the server {self.name!r} needs a Python 2.7, and {self.interpreter()} cannot run it ({reason}): '
+                f'python2.7 -m pip install --pre "{self.requirement}" "{FLUP}", then name this python2.7 by its path '
+                f'with the option python or the variable {VARIABLE}'
+            )
+
+    def explain(self) -> str:
+        """Return what is started, as a line for the shell, with what it calls."""
+        return f'{self.interpreter()} -c ... # {self.native_call}'
+
+    def _keep(self, listener: socket.socket, place: str) -> None:
+        """Run a child, and another one when it has ended by itself."""
+        began, code = 0.0, ''
+        while not self._stopping:
+            if began and time.monotonic() - began < SHORTEST_LIFE:
+                self._failure = f'the Python 2.7 process of {self.name} ends at once: {code}'
+                self.stop()
+                return
+            if began:
+                logger.error('the Python 2.7 process of %s has ended: %s; a new one is started', self.name, code)
+            began = time.monotonic()
+            code = self._run(listener, place)
+
+    def _run(self, listener: socket.socket, place: str) -> str:
+        """Run a child until it ends; return what is known of its end."""
+        names = {'SERVER_NAME': 'localhost', 'SERVER_PORT': '0', **ServerNames([listener]).of(listener)}
+        reader, order = os.pipe()
+        given = {'orders': reader, 'place': place, 'names': names, 'family': listener.family, 'options': self.options}
+        streams = {'stdin': listener, 'stdout': subprocess.DEVNULL, 'stderr': sys.stderr}
+        try:
+            child = self._start(
+                PREAMBLE + self.program.read_text(encoding='utf-8'),
+                json.dumps(given),
+                **streams,
+                pass_fds=[reader],
+                start_new_session=True,
+            )
+            self._orders.add(order)
+            if self._stopping:
+                self.stop()
+            return f'exit code {child.wait()}'
+        except (OSError, ValueError) as error:  # a socket that was closed has no number
+            return str(error)
+        finally:
+            self._orders.discard(order)
+            os.close(reader)
+            os.close(order)
+
+    def _start(self, program: str, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+        command = [self.interpreter(), '-uWignore', '-c', program, *arguments]
+        return subprocess.Popen(command, **options)  # noqa: S603  # the interpreter that the user names, no shell
+
+
+def _start_thread(task: Any) -> None:
+    threading.Thread(target=task, daemon=True).start()
