@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from email.errors import (
+    FirstHeaderLineIsContinuationDefect,
+    InvalidHeaderDefect,
+    MissingHeaderBodySeparatorDefect,
+)
 from socket import gethostname
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bottle.bodies import NoBody, chunked_reader, length_reader
 from bottle.serving.sockets import WILDCARDS
@@ -12,8 +17,13 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable, Sequence
     from email.message import Message
+    from http.server import BaseHTTPRequestHandler
+    from io import BufferedIOBase
 
     from bottle.serving.types import Environ
+
+# Of a line that is no header, and of those behind it, the standard library makes the beginning of a body.
+HEADER_DEFECTS = (FirstHeaderLineIsContinuationDefect, InvalidHeaderDefect, MissingHeaderBodySeparatorDefect)
 
 
 def terminate_input(environ: Environ, raw: Any) -> None:
@@ -77,12 +87,61 @@ def drop_ambiguous(environ: Environ, names: Iterable[str]) -> None:
             environ.pop('HTTP_' + name.replace('-', '_').upper(), None)
 
 
+class HeadLines:
+    """The lines of a head, while the standard library parses it: it would take a bare CR for the end of a line.
+
+    Parameters:
+        raw: the file object that the connection's bytes are read from.
+
+    Attributes:
+        fault: what is wrong with the lines so far, or an empty string (RFC 9112, section 2.2).
+    """
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self.fault = ''
+
+    def readline(self, limit: int = -1) -> bytes:
+        """Return the next line.
+
+        Parameters:
+            limit: the permitted length in bytes.
+        """
+        line: bytes = self._raw.readline(limit)
+        if b'\r' in line.removesuffix(b'\n').removesuffix(b'\r'):
+            self.fault = 'bare CR in a header'
+        return line
+
+
+def accepts_head(handler: BaseHTTPRequestHandler) -> bool:
+    """Parse the head behind a request line; answer with 400 (Bad Request) when others might see it otherwise.
+
+    Parameters:
+        handler: has read the request line into `raw_requestline`.
+
+    Returns:
+        Whether there is a request to be answered.
+    """
+    raw, lines = handler.rfile, HeadLines(handler.rfile)
+    handler.rfile = cast('BufferedIOBase', lines)
+    try:
+        if not handler.parse_request():
+            return False
+    finally:
+        handler.rfile = raw
+    if fault := lines.fault or framing_fault(handler.headers):
+        handler.send_error(400, fault)
+    return not fault
+
+
 def framing_fault(headers: Message) -> str:
-    """Return what is wrong with the framing of a request, or an empty string (RFC 9112, section 6.3).
+    """Return what is wrong with the framing of a request, or an empty string (RFC 9112, sections 5.1 and 6.3).
 
     Parameters:
         headers: the request's headers.
     """
+    if any(isinstance(defect, HEADER_DEFECTS) for defect in headers.defects):
+        return 'a line that is no header'
     codings, lengths = headers.get_all('Transfer-Encoding', []), headers.get_all('Content-Length', [])
     if codings and lengths:
         return 'both Transfer-Encoding and Content-Length'

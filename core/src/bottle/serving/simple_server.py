@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
 from bottle.serving.connections import WaitingConnections, discard
-from bottle.serving.environ import ServerNames, drop_ambiguous, framing_fault, latin1_path, terminate_input
+from bottle.serving.environ import ServerNames, accepts_head, drop_ambiguous, latin1_path, terminate_input
 
 if TYPE_CHECKING:
     import socket
@@ -76,12 +76,7 @@ class RequestHandler(WSGIRequestHandler):
             self.requestline = self.request_version = self.command = ''
             self.send_error(414)
             return False
-        if not self.parse_request():
-            return False
-        if fault := framing_fault(self.headers):
-            self.send_error(400, fault)
-            return False
-        return True
+        return accepts_head(self)
 
     def _respond(self) -> None:
         environ = self.get_environ()
