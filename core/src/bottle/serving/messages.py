@@ -1,0 +1,140 @@
+"""Reading the head of a request strictly (RFC 9112): for adapters whose backend is not strict enough."""
+
+from __future__ import annotations
+
+import re
+from email.message import Message
+from typing import TYPE_CHECKING, NamedTuple
+
+from bottle.serving.environ import framing_fault, latin1_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_LINE = 65536  # bytes of a request line
+MAX_HEAD = 65536  # bytes of a header section
+
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(rb'[\t\x20-\x7e\x80-\xff]*')
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) (HTTP/[0-9]\.[0-9])\r\n")
+
+
+class MalformedMessage(ValueError):
+    """A message that has to be refused with 400, or with 431 because it is too long."""
+
+    status = 400
+
+
+class TargetTooLong(MalformedMessage):
+    """A request target that is too long (RFC 9112, section 3)."""
+
+    status = 414
+
+
+class UnknownVersion(MalformedMessage):
+    """A version of HTTP that is not spoken (RFC 9110, section 15.6.6)."""
+
+    status = 505
+
+
+class HeadTooLong(MalformedMessage):
+    """A header section that is too long (RFC 6585, section 5)."""
+
+    status = 431
+
+
+class Request(NamedTuple):
+    """The head of a request.
+
+    Parameters:
+        method: the method.
+        target: the request target, as it was sent.
+        version: `HTTP/1.0` or `HTTP/1.1`.
+        headers: the headers as latin-1 text, in their order, with repeated ones.
+    """
+
+    method: str
+    target: str
+    version: str
+    headers: Message
+
+    @property
+    def is_persistent(self) -> bool:
+        """Whether the client wants to send another request on the connection (RFC 9112, section 9.3)."""
+        lists = self.headers.get_all('Connection', [])
+        options = {each.strip().lower() for value in lists for each in value.split(',')}
+        return 'close' not in options and (self.version != 'HTTP/1.0' or 'keep-alive' in options)
+
+    def variables(self) -> dict[str, str]:
+        """Return what an environ holds of it (PEP 3333, "environ Variables")."""
+        return {
+            'REQUEST_METHOD': self.method,
+            'SCRIPT_NAME': '',
+            'PATH_INFO': latin1_path(self.target),
+            'QUERY_STRING': self.target.partition('?')[2],
+            'SERVER_PROTOCOL': self.version,
+            **header_variables(self.headers),
+        }
+
+
+def read_request(first: bytes, readline: Callable[[int], bytes], limit: int = MAX_HEAD) -> Request:
+    """Read the head of a request strictly (RFC 9112, sections 2.2, 3, 5 and 6.3).
+
+    Parameters:
+        first: the first line.
+        readline: returns the next line of the connection, or so many bytes of it.
+        limit: the permitted length of the header section in bytes.
+
+    Raises:
+        MalformedMessage: one subclass for each status that answers it.
+    """
+    line = readline(MAX_LINE) if first == b'\r\n' else first
+    if len(line) >= MAX_LINE:
+        raise TargetTooLong('the request line is too long')
+    found = _REQUEST_LINE.fullmatch(line)
+    if not found:
+        raise MalformedMessage('malformed request line')
+    method, target, version = (each.decode() for each in found.groups())
+    if version not in ('HTTP/1.0', 'HTTP/1.1'):
+        raise UnknownVersion('unknown version')
+    return Request(method, target, version, _headers(readline, version, limit))
+
+
+def _headers(readline: Callable[[int], bytes], version: str, limit: int) -> Message:
+    headers, left = Message(), limit
+    while (line := readline(left + 1)) != b'\r\n':
+        left -= len(line)
+        if left < 0:
+            raise HeadTooLong('the header section is too long')
+        name, colon, value = line.removesuffix(b'\r\n').partition(b':')
+        value = value.strip(b' \t')
+        if not (line.endswith(b'\r\n') and colon and _NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+            raise MalformedMessage('malformed header')
+        headers.set_raw(name.decode(), value.decode('latin-1'))
+    if fault := framing_fault(headers) or _host_fault(headers, version):
+        raise MalformedMessage(fault)
+    return headers
+
+
+def header_variables(headers: Message) -> dict[str, str]:
+    """Return headers as variables of an environ (RFC 3875, section 4.1.18), repeated ones as a list (RFC 9110, 5.3).
+
+    One whose name has an underscore is left out: `X_Forwarded_For` would pass for `X-Forwarded-For`.
+
+    Parameters:
+        headers: the headers of a request, whose framing has been checked.
+    """
+    found: dict[str, str] = {}
+    for name, value in headers.raw_items():
+        key = name.upper().replace('-', '_')
+        key = key if key in ('CONTENT_TYPE', 'CONTENT_LENGTH') else f'HTTP_{key}'
+        if '_' in name or (key in found and key == 'CONTENT_LENGTH'):
+            continue
+        separator = '; ' if key == 'HTTP_COOKIE' else ', '
+        found[key] = f'{found[key]}{separator}{value}' if key in found else value
+    return found
+
+
+def _host_fault(headers: Message, version: str) -> str:
+    hosts = len(headers.get_all('Host', []))
+    return 'exactly one Host is needed' if hosts > 1 or (not hosts and version != 'HTTP/1.0') else ''
