@@ -86,7 +86,8 @@ class Exchange:
 def exchange(server: Subject, data: bytes, way: str = 'whole') -> Exchange:
     """Send bytes on a connection of their own, and return what comes back until the server closes it.
 
-    A server that waits for more is told that there is no more.
+    A server that waits for more is told that there is no more. In any case it answers the next client; what the
+    application has told before has reached the witness by then.
 
     Parameters:
         server: the running server.
@@ -96,7 +97,12 @@ def exchange(server: Subject, data: bytes, way: str = 'whole') -> Exchange:
     Raises:
         TimeoutError: the server keeps a connection open that the client has ended.
     """
-    pieces = cut(data, way)
+    found = _sent(server, cut(data, way))
+    server.called()
+    return found
+
+
+def _sent(server: Subject, pieces: list[bytes]) -> Exchange:
     with server.connect() as connection:
         connection.send_pieces(pieces, PAUSE if len(pieces) <= CUTS + 1 else 0.0)
         patience = connection.socket.gettimeout()

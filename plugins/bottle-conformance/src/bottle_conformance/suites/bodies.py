@@ -179,7 +179,7 @@ class BodiesSuite:
         pieces = [request('/echo', TE, method='POST'), *cut(CHUNKINGS['extensions'][0], 'by byte')]
         assert sent(server, pieces, DRIP).body == b'hello world'
 
-    @rule(1, EXPECT, 'PEP 3333, "HTTP 1.1 Expect/Continue"')
+    @rule(1, EXPECT, 'PEP 3333, "HTTP 1.1 Expect/Continue"', needs='http')
     def test_100_is_sent_before_the_body(self, server: Subject) -> None:
         """A client that waits for 100 (Continue) gets it, and then its response."""
         with server.connect() as connection:
@@ -197,7 +197,7 @@ class BodiesSuite:
             answer = connection.send(b'5\r\nhello\r\n0\r\n\r\n').response()
         assert (interim[:13], answer.status, answer.body) == (b'HTTP/1.1 100 ', 200, b'hello')
 
-    @rule(1, EXPECT)
+    @rule(1, EXPECT, needs='http')
     def test_client_that_expects_100_is_never_left_waiting(self, server: Subject) -> None:
         """Where the application reads nothing, the client gets its response, or 100 first."""
         with server.connect() as connection:
@@ -206,20 +206,20 @@ class BodiesSuite:
             final = connection.send(b'hello').response().status if b' 100 ' in head[:13] else int(head[9:12])
         assert final == 200
 
-    @rule(1, EXPECT)
+    @rule(1, EXPECT, needs='http')
     def test_body_that_does_not_wait_for_100(self, server: Subject) -> None:
         """A client may send its body at once; 100 may be left out then."""
         answer = server.ask('/echo', 'Content-Length: 5', 'Expect: 100-continue', method='POST', body=b'hello')
         assert (answer.status, answer.body) == (200, b'hello')
 
-    @rule(1, EXPECT, 'RFC 9110, 15.2')
+    @rule(1, EXPECT, 'RFC 9110, 15.2', needs='http')
     def test_no_100_for_http_1_0(self, server: Subject) -> None:
         """The expectation of an HTTP/1.0 client is ignored, because it does not know interim responses."""
         headers = ('Content-Length: 5', 'Expect: 100-continue')
         answer = server.ask('/echo', *headers, method='POST', body=b'hello', version='HTTP/1.0')
         assert (answer.status, answer.body, answer.interim) == (200, b'hello', [])
 
-    @rule(1, EXPECT)
+    @rule(1, EXPECT, needs='http')
     def test_unknown_expectation(self, server: Subject) -> None:
         """Another expectation is ignored, or refused with 417 (Expectation Failed)."""
         headers = ('Content-Length: 5', 'Expect: 200-maybe')
@@ -270,4 +270,5 @@ def cut_off(server: Subject, witness: Witness, framing: str, part: bytes) -> lis
     identity = new_identity()
     with server.connect() as connection:
         connection.send(request('/echo', framing, method='POST', identity=identity) + part).end().read_all()
+    server.called()  # what was told before has reached the witness then
     return witness.events(identity, 'body')

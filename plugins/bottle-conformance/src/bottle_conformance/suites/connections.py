@@ -66,7 +66,7 @@ class ConnectionsSuite:
         assert answers[0] in (b'hello', b'ignored')
         assert answers[1:] in ([b'next'], [])
 
-    @rule(1, PERSISTENCE, TEARDOWN)
+    @rule(1, PERSISTENCE, TEARDOWN, needs='http')
     @pytest.mark.parametrize('length', [5, 65536, 1 << 20])
     def test_request_behind_an_unread_body(self, server: Subject, length: int) -> None:
         """An unread body is never taken for a request: it is skipped, or the connection closed."""
@@ -77,7 +77,7 @@ class ConnectionsSuite:
         assert answers[0] == (200, b'ignored')
         assert answers[1:] in ([(200, b'next')], [])
 
-    @rule(1, TEARDOWN)
+    @rule(1, TEARDOWN, needs='http')
     @pytest.mark.parametrize('option', ['close', 'Close', 'x-other, close'])
     def test_close_is_honoured(self, server: Subject, option: str) -> None:
         """The connection is closed behind the response to a request with `Connection: close`."""
@@ -85,7 +85,7 @@ class ConnectionsSuite:
             answer = connection.send(request('/answer?body=a', f'Connection: {option}', close=False)).response()
             assert (answer.body, connection.is_closed()) == (b'a', True)
 
-    @rule(1, PERSISTENCE, TEARDOWN)
+    @rule(1, PERSISTENCE, TEARDOWN, needs='http')
     def test_closing_is_announced(self, server: Subject) -> None:
         """A server that closes a connection by itself says so in the response."""
         with server.connect() as connection:
@@ -94,14 +94,14 @@ class ConnectionsSuite:
             assert answer.body == b'body 1'
             assert announced or connection.send(kept(2)).response().body == b'body 2'
 
-    @rule(1, PERSISTENCE)
+    @rule(1, PERSISTENCE, needs='http')
     def test_http_1_0_connection_is_closed(self, server: Subject) -> None:
         """An HTTP/1.0 client waits for the end of the connection unless it has asked for keep-alive."""
         with server.connect() as connection:
             answer = connection.send(request('/answer?body=a', version='HTTP/1.0', close=False)).response()
             assert (answer.body, connection.is_closed()) == (b'a', True)
 
-    @rule(1, 'RFC 9112, C.2.2')
+    @rule(1, 'RFC 9112, C.2.2', needs='http')
     def test_http_1_0_keep_alive(self, server: Subject) -> None:
         """An HTTP/1.0 client that asks for keep-alive gets it with an announcement, or the end of the connection."""
         first = request('/answer?body=a&length=1', 'Connection: keep-alive', version='HTTP/1.0', close=False)
@@ -113,7 +113,7 @@ class ConnectionsSuite:
             else:
                 assert connection.is_closed()
 
-    @rule(2, 'RFC 9112, 6.3', TEARDOWN)
+    @rule(2, 'RFC 9112, 6.3', TEARDOWN, needs='http')
     @pytest.mark.parametrize('framing', ['Content-Length: abc', 'Transfer-Encoding: nonsense'])
     def test_connection_is_closed_behind_faulty_framing(self, server: Subject, witness: Witness, framing: str) -> None:
         """Nobody knows where the next request begins: there is none."""
@@ -122,13 +122,13 @@ class ConnectionsSuite:
         found = exchange(server, first + request(identity=identity))
         assert (found.refused, found.silent, received(witness, identity)) == (True, False, [])
 
-    @rule(2, HALF_CLOSED)
+    @rule(2, HALF_CLOSED, needs='http')
     def test_half_closed_connection_gets_its_response(self, server: Subject) -> None:
         """A client that has nothing more to send may say so and still wants its response."""
         with server.connect() as connection:
             assert connection.send(request('/answer?body=a')).end().response().body == b'a'
 
-    @rule(2, HALF_CLOSED)
+    @rule(2, HALF_CLOSED, needs='http')
     def test_half_closed_connection_waits_for_its_response(self, server: Subject, witness: Witness) -> None:
         """The same when the application needs some time."""
         identity = new_identity()
