@@ -263,35 +263,53 @@ def discard(body: Any, connection: socket.socket) -> None:
 
 
 class InFlight:
-    """Counts tasks that were handed to somebody's pool of threads, and waits until the last one has ended."""
+    """Knows the tasks that were handed to somebody's pool of threads, and waits until the last one has ended."""
 
     def __init__(self) -> None:
-        self._count = 0
+        self._tasks: set[Task] = set()
+        self._awaited = False
         self._changed = threading.Condition()
 
     def counted(self, task: Callable[[], object]) -> Callable[[], None]:
-        """Return a task that is counted from now on until it has run.
+        """Return a task that is known from now on until it has run.
 
         Parameters:
             task: what is to be run.
         """
-        self._add(1)
-
-        def run() -> None:
-            try:
-                task()
-            finally:
-                self._add(-1)
-
-        return run
+        counted = Task(task, self._forget)
+        self._tasks.add(counted)
+        return counted
 
     def wait(self) -> None:
-        """Wait until no counted task is left."""
+        """Wait until no task is left."""
         with self._changed:
-            self._changed.wait_for(lambda: self._count == 0)
+            self._awaited = True
+            self._changed.wait_for(lambda: not self._tasks)
 
-    def _add(self, number: int) -> None:
-        with self._changed:
-            self._count += number
-            if not self._count:
+    def _forget(self, task: Task) -> None:
+        self._tasks.discard(task)
+        if self._awaited:  # only then is a lock worth its price; who waits looks at the tasks after it has said so
+            with self._changed:
                 self._changed.notify_all()
+
+
+class Task:
+    """Something to be run once, and to be forgotten then.
+
+    Parameters:
+        run: what is to be run.
+        forget: called with this task when that has ended.
+    """
+
+    __slots__ = ('_forget', '_run')
+
+    def __init__(self, run: Callable[[], object], forget: Callable[[Task], object]) -> None:
+        self._run = run
+        self._forget = forget
+
+    def __call__(self) -> None:
+        """Run it."""
+        try:
+            self._run()
+        finally:
+            self._forget(self)
