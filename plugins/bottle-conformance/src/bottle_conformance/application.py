@@ -12,9 +12,11 @@ import json
 import os
 import socket
 import sys
-import threading
-from contextlib import closing
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
+from wsgiref.validate import validator
 
 from bottle_conformance.witness import GATE, VARIABLE
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 PIECE = 65536
 GATE_TIMEOUT = 20.0  # seconds that a held response waits
 TEXT = ('Content-Type', 'text/plain')
-SENT = threading.Lock()
 
 
 def tell(environ: Environ, event: str, /, **details: Any) -> None:
@@ -74,7 +75,7 @@ def pieces(environ: Environ) -> Iterator[bytes]:
 
 
 class Body:
-    """A response whose end is told: how often it was closed, and after how many pieces."""
+    """A response whose end is told: how often it was closed, and after how many pieces; and what a validator finds."""
 
     def __init__(self, environ: Environ, parts: Iterable[bytes]) -> None:
         self._environ = environ
@@ -86,20 +87,51 @@ class Body:
         return self
 
     def __next__(self) -> bytes:
-        part = next(self._parts)
+        with told_if_invalid(self._environ):
+            part = next(self._parts)
         self._yielded += 1
         return part
 
     def close(self) -> None:
         """Tell that this was called, and how often."""
         self._closed += 1
+        with told_if_invalid(self._environ):
+            getattr(self._parts, 'close', bool)()
         tell(self._environ, 'closed', times=self._closed, yielded=self._yielded)
+
+
+class ToldFile(io.FileIO):
+    """A file on disk whose end is told."""
+
+    def __init__(self, environ: Environ, content: bytes) -> None:
+        with NamedTemporaryFile(delete=False) as written:
+            written.write(content)
+        super().__init__(written.name)
+        Path(written.name).unlink()
+        self._environ = environ
+
+    def close(self) -> None:
+        """Tell that the file was closed, the first time."""
+        if not self.closed:
+            tell(self._environ, 'file closed')
+        super().close()
+
+
+@contextmanager
+def told_if_invalid(environ: Environ) -> Iterator[None]:
+    """Tell what `wsgiref.validate` finds."""
+    try:
+        yield
+    except AssertionError as error:
+        tell(environ, 'invalid', error=str(error))
+        raise
 
 
 def application(environ: Environ, start_response: Start) -> Iterable[bytes]:
     """Answer a request: see the handlers below."""
     method, path = environ.get('REQUEST_METHOD'), environ.get('PATH_INFO', '')
-    tell(environ, 'called', method=method, path=path, query=environ.get('QUERY_STRING'), environ=described(environ))
+    kind, query_string = type(environ).__name__, environ.get('QUERY_STRING')
+    tell(environ, 'called', method=method, path=path, query=query_string, kind=kind, environ=described(environ))
     name = path.strip('/').partition('/')[0]
     handler = HANDLERS.get(name, report)
     return handler(environ, start_response)
@@ -221,6 +253,7 @@ def fail(environ: Environ, start_response: Start) -> Iterable[bytes]:
 def replace(environ: Environ, start_response: Start) -> Iterable[bytes]:
     """Call `start_response` again with `exc_info`: before any piece is sent, or `late`, after one (PEP 3333)."""
     late = query(environ).get('late') == '1'
+    replaced = [] if late else [('X-Replaced', '1'), ('Content-Length', '99')]
 
     def parts() -> Iterator[bytes]:
         if late:
@@ -235,7 +268,7 @@ def replace(environ: Environ, start_response: Start) -> Iterable[bytes]:
                 raise
         yield b'replaced'
 
-    start_response('200 OK', [TEXT])
+    start_response('200 OK', [TEXT, *replaced])
     return Body(environ, parts())
 
 
@@ -251,11 +284,11 @@ def twice(environ: Environ, start_response: Start) -> Iterable[bytes]:
 
 
 def header(environ: Environ, start_response: Start) -> Iterable[bytes]:
-    """Send a response header with the bytes that `name` and `value` have, in hexadecimal; tell what was raised."""
-    wanted = query(environ)
-    name, value = (bytes.fromhex(wanted[each]).decode('latin-1') for each in ('name', 'value'))
+    """Send a header, or a reason phrase, with the bytes that are given in hexadecimal; tell what was raised."""
+    wanted = {name: bytes.fromhex(value).decode('latin-1') for name, value in query(environ).items()}
+    status = f'200 {wanted.get("reason", "OK")}'
     try:
-        start_response('200 OK', [TEXT, (name, value)])
+        start_response(status, [TEXT, (wanted.get('name', 'X-Name'), wanted.get('value', ''))])
     except Exception as error:
         tell(environ, 'refused', error=type(error).__name__)
         raise
@@ -263,12 +296,95 @@ def header(environ: Environ, start_response: Start) -> Iterable[bytes]:
 
 
 def file(environ: Environ, start_response: Start) -> Iterable[bytes]:
-    """Send a file with `wsgi.file_wrapper`, or without it where there is none, `length` bytes of it."""
-    content = b'0123456789' * (int(query(environ).get('length', 20)) // 10)
-    start_response('200 OK', [TEXT, ('Content-Length', str(len(content)))])
-    tell(environ, 'file', wrapper='wsgi.file_wrapper' in environ)
+    """Send a file by `wsgi.file_wrapper`: from `start` on, from disk or memory (`kind`), its length as `declared`."""
+    wanted = query(environ)
+    content = b'0123456789' * (int(wanted.get('length', 20)) // 10)
+    size = [('Content-Length', wanted['declared'])] if 'declared' in wanted else []
+    sent = ToldFile(environ, content) if wanted.get('kind') == 'disk' else io.BytesIO(content)
+    sent.seek(int(wanted.get('start', 0)))
+    start_response('200 OK', [TEXT, *size])
     wrapper = environ.get('wsgi.file_wrapper')
-    return wrapper(io.BytesIO(content), 4096) if wrapper else [content]
+    tell(environ, 'file', wrapper=wrapper is not None)
+    return wrapper(sent, 4096) if wrapper else [sent.read()]
+
+
+def late(environ: Environ, start_response: Start) -> Iterable[bytes]:
+    """Call `start_response` when the first piece is asked for (PEP 3333, "The start_response() Callable")."""
+
+    def parts() -> Iterator[bytes]:
+        start_response('200 OK', [TEXT])
+        yield b'late'
+
+    return Body(environ, parts())
+
+
+def sparse(environ: Environ, start_response: Start) -> Iterable[bytes]:
+    """Yield empty pieces among others."""
+    start_response('200 OK', [TEXT])
+    return Body(environ, [b'', b'a', b'', b'', b'b', b''])
+
+
+def listed(environ: Environ, start_response: Start) -> Iterable[bytes]:
+    """Return a list of `count` pieces of 5 bytes, without a Content-Length."""
+    start_response('200 OK', [TEXT])
+    return [b'x' * 5] * int(query(environ)['count'])
+
+
+def misdeclared(environ: Environ, start_response: Start) -> Iterable[bytes]:
+    """Declare a Content-Length of `declared`, and yield `count` pieces of 5 bytes."""
+    start_response('200 OK', [TEXT, ('Content-Length', query(environ)['declared'])])
+    return Body(environ, [b'x' * 5] * int(query(environ)['count']))
+
+
+def cookies(environ: Environ, start_response: Start) -> Iterable[bytes]:
+    """Set two cookies, whose headers must not become one (RFC 6265, section 3)."""
+    start_response('200 OK', [TEXT, ('Set-Cookie', 'a=1'), ('X-Between', '1'), ('Set-Cookie', 'b=2')])
+    return [b'set']
+
+
+def complain(environ: Environ, start_response: Start) -> Iterable[bytes]:
+    """Write to `wsgi.errors` in all the ways that PEP 3333 has."""
+    errors = environ['wsgi.errors']
+    errors.write('a line\n')
+    errors.writelines(['two ', 'parts\n'])
+    errors.flush()
+    return whole(start_response, b'written')
+
+
+def mark(environ: Environ, start_response: Start) -> Iterable[bytes]:
+    """Change the environ, which is the application's own."""
+    environ.update({'kit.mark': '1', 'SCRIPT_NAME': '/marked', 'PATH_INFO': ''})
+    return whole(start_response, b'marked')
+
+
+def process(environ: Environ, start_response: Start) -> Iterable[bytes]:
+    """Answer with the value of a variable of the process."""
+    return whole(start_response, os.environ.get(query(environ)['name'], '').encode())
+
+
+def validated(environ: Environ, start_response: Start) -> Iterable[bytes]:
+    """Answer as the handler that the second segment names, with `wsgiref.validate` between it and the server."""
+    handler = HANDLERS.get(environ['PATH_INFO'].split('/')[2], report)
+    with told_if_invalid(environ):
+        return Body(environ, validator(handler)(environ, start_response))
+
+
+def bottle(environ: Environ, start_response: Start) -> Iterable[bytes]:
+    """Answer by an application of Bottle."""
+    from bottle_conformance.framework import application as framework
+
+    return framework(environ, start_response)
+
+
+def calls(environ: Environ, start_response: Start) -> Iterable[bytes]:
+    """Answer with what calls on `wsgi.input` give, as `do` says: `read.5,readline,read`, the size behind the dot."""
+    steps = [step.partition('.') for step in query(environ)['do'].split(',')]
+    sizes = [[int(size)] if size else [] for _, _, size in steps]
+    given = [
+        getattr(environ['wsgi.input'], name)(*size).decode('latin-1')
+        for (name, _, _), size in zip(steps, sizes, strict=True)
+    ]
+    return whole(start_response, json.dumps(given).encode())
 
 
 HANDLERS = {
@@ -278,6 +394,7 @@ HANDLERS = {
         digest,
         ignore,
         lines,
+        calls,
         held,
         stream,
         long,
@@ -288,5 +405,15 @@ HANDLERS = {
         twice,
         header,
         file,
+        late,
+        sparse,
+        listed,
+        misdeclared,
+        cookies,
+        complain,
+        mark,
+        process,
+        validated,
+        bottle,
     ]
 }
