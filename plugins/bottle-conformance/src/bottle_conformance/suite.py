@@ -8,9 +8,11 @@ from bottle_conformance.suites.bodies import BodiesSuite
 from bottle_conformance.suites.clients import ClientsSuite
 from bottle_conformance.suites.connections import ConnectionsSuite
 from bottle_conformance.suites.environ import EnvironSuite
+from bottle_conformance.suites.framing import FramingSuite
 from bottle_conformance.suites.lifecycle import LifecycleSuite
 from bottle_conformance.suites.options import OptionsSuite
 from bottle_conformance.suites.places import PlacesSuite
+from bottle_conformance.suites.workers import WorkersSuite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +20,17 @@ if TYPE_CHECKING:
     from bottle_conformance.deviations import Deviation
 
 
-class ServerSuite(EnvironSuite, BodiesSuite, ConnectionsSuite, LifecycleSuite, PlacesSuite, OptionsSuite, ClientsSuite):
+class ServerSuite(
+    EnvironSuite,
+    BodiesSuite,
+    ConnectionsSuite,
+    FramingSuite,
+    LifecycleSuite,
+    PlacesSuite,
+    OptionsSuite,
+    ClientsSuite,
+    WorkersSuite,
+):
     """The tests of one server.
 
     In the repository of an adapter:
