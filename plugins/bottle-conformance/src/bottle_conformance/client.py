@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
+from bottle_conformance.witness import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-TIMEOUT = 10.0  # seconds for whatever should come at once
 LONGEST_HEAD = 1 << 20  # bytes of a head of a response
 PIECE = 65536  # bytes to receive at once
 
@@ -72,7 +73,7 @@ class Connection:
         context: what TLS is spoken with; None trusts any certificate.
     """
 
-    def __init__(self, url: str, timeout: float = TIMEOUT, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, url: str, timeout: float = PATIENCE, context: ssl.SSLContext | None = None) -> None:
         self.socket = _connected(url, timeout, context)
         self._unread = b''
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 from contextlib import suppress
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 VARIABLE = 'CONFORMANCE_WITNESS'
 GATE = '.gate'  # behind the path of the witness: where held responses wait
-PATIENCE = 10.0  # seconds
+PATIENCE = float(os.environ.get('CONFORMANCE_PATIENCE', '10'))  # seconds for whatever should come at once
 LARGEST = 1 << 18  # bytes of an event
 
 Event = dict[str, Any]
