@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bottle_conformance.subject import Subject
 
 NOT_HELD = 0.5  # seconds after which a request is taken to wait for others
+SURELY = 5.0  # seconds that a busy machine may need until a request is held
 PRINTED_LIMIT = 20.0  # seconds for anything that a server prints: it may start processes before
 PAUSE = 0.005  # seconds between two requests on a connection
 
@@ -122,27 +123,34 @@ class Crowd:
 
     Parameters:
         server: the server.
+        stack: closes the connections.
+        path: the request target.
+
+    Attributes:
+        held: how many responses are held.
     """
 
-    def __init__(self, server: Subject) -> None:
-        self._server = server
-        self._connections: dict[str, Connection] = {}
+    def __init__(self, server: Subject, stack: ExitStack, path: str) -> None:
         self.held = 0
+        self._server = server
+        self._stack = stack
+        self._path = path
+        self._connections: dict[str, Connection] = {}
 
     def __len__(self) -> int:
         return len(self._connections)
 
-    def join(self, connection: Connection, path: str = '/held') -> bool:
+    def join(self, patience: float = NOT_HELD) -> bool:
         """Send one more request; return whether its response is held before long, or waits for others.
 
         Parameters:
-            connection: what it is sent on.
-            path: the request target.
+            patience: how long to wait, in seconds.
         """
         identity = new_identity()
-        self._connections[identity] = connection.send(request(path, identity=identity))
+        connection = self._stack.enter_context(self._server.connect())
+        self._connections[identity] = connection.send(request(self._path, identity=identity))
         try:
-            self._server.witness.wait_until_held(identity, NOT_HELD)
+            self._server.witness.wait_until_held(identity, patience)
         except TimeoutError:
             return False
         self.held += 1
@@ -154,28 +162,25 @@ class Crowd:
         return [events[0]['process'] for events in found if events]
 
     def release(self) -> list[Response]:
-        """Let every response go, each when it is held; return them, whole."""
+        """Let every response go, each when it is held; return them."""
         for identity in self._connections:
             self._server.witness.release(identity)
-        return self.responses()
-
-    def responses(self) -> list[Response]:
-        """Return the responses as they come."""
         return [connection.response() for connection in self._connections.values()]
 
 
 @contextmanager
-def crowd(server: Subject, most: int, path: str = '/held') -> Iterator[Crowd]:
+def crowd(server: Subject, most: int, path: str = '/held', patience: float = NOT_HELD) -> Iterator[Crowd]:
     """Send requests, each on a connection of its own, until so many are held or one is not: the server is full.
 
     Parameters:
         server: the server.
         most: how many to send at most.
         path: the request target.
+        patience: how long to wait for each, in seconds.
     """
     with ExitStack() as stack:
-        found = Crowd(server)
-        while len(found) < most and found.join(stack.enter_context(server.connect()), path):
+        found = Crowd(server, stack, path)
+        while len(found) < most and found.join(patience):
             pass
         yield found
 

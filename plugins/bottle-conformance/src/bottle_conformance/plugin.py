@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bottle_conformance.corpus import corpus_files
 from bottle_conformance.deviations import Deviation, as_deviations, known_deviations
 from bottle_conformance.fronts import serving
 from bottle_conformance.report import Results
@@ -32,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption('--bottle-server', metavar='NAME', help='the server to test')
     group.addoption('--bottle-by-hand', action='store_true', help='test its backend, started by its own API')
     group.addoption('--bottle-quick', action='store_true', help='leave out the tests that take long')
+    group.addoption('--bottle-corpus', metavar='FOLDER', type=Path, help='replay requests: {valid,invalid}/*.http')
     group.addoption('--bottle-report', metavar='FILE', type=Path, help='write the results to a file, as JSON')
 
 
@@ -39,6 +41,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known, and begin to take note of results."""
     config.addinivalue_line('markers', f'{MARKER}(level, sections, needs, thorough): what a test of the kit stands for')
     config.stash[RESULTS] = Results()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make a test of each request of the corpus."""
+    folder = metafunc.config.getoption('--bottle-corpus')
+    for kind in ('valid', 'invalid'):
+        if (name := f'{kind}_request') in metafunc.fixturenames:
+            files = corpus_files(folder, kind) if folder else [None]
+            metafunc.parametrize(name, files, ids=[each.stem if each else 'no corpus' for each in files])
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -63,6 +74,8 @@ def _applies(item: pytest.Item, config: pytest.Config) -> bool:
     needed = marker.kwargs['needs']
     if needed and not declares(capabilities_of(suite, config), needed):
         config.stash[RESULTS].leave_out(item, needed)
+        return False
+    if 'no corpus' in item.name:
         return False
     return not (marker.kwargs['thorough'] and config.getoption('--bottle-quick'))
 
@@ -159,6 +172,12 @@ def witness() -> Iterator[Witness]:
     """Hear what the application has received."""
     with Witness() as found:
         yield found
+
+
+@pytest.fixture(scope='class')
+def subject_name(request: pytest.FixtureRequest) -> str:
+    """Return the name by which the server under test is started."""
+    return name_of(request.cls, request.config)
 
 
 @pytest.fixture(scope='class')

@@ -24,8 +24,9 @@ def rule(level: int, *sections: str, needs: str = '', thorough: bool = False) ->
     Parameters:
         level: the lowest level that a server does not reach when the test fails; see `LEVELS`.
         sections: the sections that the test follows, such as `RFC 9112, 6.3`.
-        needs: the capabilities without which the test does not apply, with spaces between them. `http` and
-            `concurrency` stand for a server that speaks HTTP and for one that may serve several clients at once.
+        needs: the capabilities without which the test does not apply, with spaces between them. `http`,
+            `listens` and `concurrency` stand for a server that speaks HTTP, for one that listens by itself, and for one
+            that may serve several clients at once.
         thorough: whether the test takes long and is left out of a quick run.
 
     Returns:
@@ -48,5 +49,9 @@ def declares(capabilities: Capabilities, needed: str) -> bool:
         capabilities: what it declares.
         needed: the value of `needs` in the rule of the test.
     """
-    special = {'http': capabilities.protocol == 'http', 'concurrency': capabilities.concurrency != 'sync'}
+    special = {
+        'http': capabilities.protocol == 'http',
+        'listens': capabilities.protocol != 'cgi',
+        'concurrency': capabilities.concurrency != 'sync',
+    }
     return all(special[each] if each in special else getattr(capabilities, each) for each in needed.split())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from bottle_conformance.suites.bodies import BodiesSuite
+from bottle_conformance.suites.capabilities import CapabilitiesSuite
 from bottle_conformance.suites.clients import ClientsSuite
 from bottle_conformance.suites.connections import ConnectionsSuite
 from bottle_conformance.suites.environ import EnvironSuite
@@ -30,6 +31,7 @@ class ServerSuite(
     OptionsSuite,
     ClientsSuite,
     WorkersSuite,
+    CapabilitiesSuite,
 ):
     """The tests of one server.
 

@@ -150,31 +150,31 @@ class LifecycleSuite:
             assert server.wait(END) == 0
 
     @rule(4, START)
-    def test_an_address_in_use_is_said_at_once(self, adapter: type[ServerAdapter]) -> None:
+    def test_an_address_in_use_is_said_at_once(self, subject_name: str) -> None:
         """One line names the address, and the exit code is not 0."""
         with closing(socket.create_server(('127.0.0.1', 0))) as busy:
             address = f'127.0.0.1:{busy.getsockname()[1]}'
-            refused = attempt(adapter.name, '-b', address)
+            refused = attempt(subject_name, '-b', address)
         [line] = refused.lines
         assert refused.code != 0
         assert address in line
         assert refused.seconds < AT_ONCE
 
     @rule(4, START)
-    def test_an_application_that_cannot_be_imported_is_said_at_once(self, adapter: type[ServerAdapter]) -> None:
+    def test_an_application_that_cannot_be_imported_is_said_at_once(self, subject_name: str) -> None:
         """One line names the application, and the exit code is not 0."""
         missing = 'bottle_conformance.missing:application'
-        refused = attempt(adapter.name, application=missing)
+        refused = attempt(subject_name, application=missing)
         [line] = refused.lines
         assert refused.code != 0
         assert missing in line
         assert refused.seconds < AT_ONCE
 
     @rule(4, 'docs/options.md, quiet', needs='prebound_sockets http')
-    def test_quiet_prints_nothing(self, adapter: type[ServerAdapter], witness: Witness) -> None:
+    def test_quiet_prints_nothing(self, adapter: type[ServerAdapter], subject_name: str, witness: Witness) -> None:
         """With -q, nothing is printed from the start to the end of a server that answers requests."""
-        command = handed_over(adapter.name, '-b', 'fd://3', '-q')
-        with serving(adapter.capabilities.protocol, adapter.name, witness, command) as server:
+        command = handed_over(subject_name, '-b', 'fd://3', '-q')
+        with serving(adapter.capabilities.protocol, subject_name, witness, command) as server:
             assert server.ask('/').status == 200
             assert server.ask('/nothing', method='DELETE').status == 200
             server.send_signal(signal.SIGTERM)

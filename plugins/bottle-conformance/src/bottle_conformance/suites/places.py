@@ -85,12 +85,12 @@ class PlacesSuite:
             assert answers(server.url)
 
     @rule(4, WHERE, needs='unix_sockets')
-    def test_a_unix_socket_of_a_living_process_is_left_alone(self, adapter: type[ServerAdapter], unix: Path) -> None:
+    def test_a_unix_socket_of_a_living_process_is_left_alone(self, subject_name: str, unix: Path) -> None:
         """Where somebody listens, it refuses to start and names the path."""
         with closing(socket.socket(socket.AF_UNIX)) as living:
             living.bind(str(unix))
             living.listen()
-            refused = attempt(adapter.name, '-b', f'unix:{unix}')
+            refused = attempt(subject_name, '-b', f'unix:{unix}')
             assert refused.code != 0
             assert str(unix) in ''.join(refused.lines)
             assert unix.exists()
@@ -117,11 +117,11 @@ class PlacesSuite:
     @rule(4, WHERE, needs='prebound_sockets')
     @pytest.mark.parametrize('options', [('-b', 'fd://3'), ()], ids=['fd', 'LISTEN_FDS'])
     def test_a_socket_that_is_handed_over(
-        self, adapter: type[ServerAdapter], witness: Witness, options: tuple[str, ...]
+        self, adapter: type[ServerAdapter], subject_name: str, witness: Witness, options: tuple[str, ...]
     ) -> None:
         """It answers on a socket that its parent has bound, and whoever connects before it is ready waits."""
-        command = handed_over(adapter.name, *options)
-        with serving(adapter.capabilities.protocol, adapter.name, witness, command) as server:
+        command = handed_over(subject_name, *options)
+        with serving(adapter.capabilities.protocol, subject_name, witness, command) as server:
             assert answers(server.url)
             assert len(set(await_printed(server, LISTENING, 2))) == 1
             server.send_signal(signal.SIGTERM)
