@@ -113,7 +113,17 @@ def test_a_body_that_the_standard_library_misses_is_no_fault() -> None:
     assert framing_fault(headers) == ''
 
 
-@pytest.mark.parametrize(('line', 'faulty'), [(b'a: b\r\n', False), (b'a: b\n', False), (b'a: b\rc: d\r\n', True)])
-def test_a_bare_cr_is_noted(line: bytes, faulty: bool) -> None:
+@pytest.mark.parametrize(
+    ('line', 'faulty'),
+    [
+        (b'a: b\r\n', False),
+        (b'a: b\n', False),
+        (b'a: b\rc: d\r\n', True),
+        (b'a: b\0\r\n', True),
+        (b'a: b', True),
+        (b'', True),
+    ],
+)
+def test_a_line_that_does_not_end_where_it_seems_to_is_noted(line: bytes, faulty: bool) -> None:
     lines = HeadLines(BytesIO(line))
     assert (lines.readline(), bool(lines.fault)) == (line, faulty)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from email.errors import (
     FirstHeaderLineIsContinuationDefect,
     InvalidHeaderDefect,
     MissingHeaderBodySeparatorDefect,
 )
 from socket import gethostname
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from bottle.bodies import NoBody, chunked_reader, length_reader
 from bottle.serving.sockets import WILDCARDS
@@ -17,13 +19,14 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable, Sequence
     from email.message import Message
-    from http.server import BaseHTTPRequestHandler
-    from io import BufferedIOBase
 
     from bottle.serving.types import Environ
 
 # Of a line that is no header, and of those behind it, the standard library makes the beginning of a body.
 HEADER_DEFECTS = (FirstHeaderLineIsContinuationDefect, InvalidHeaderDefect, MissingHeaderBodySeparatorDefect)
+
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^\0-\x20\x7f]+ HTTP/1\.[0-9]\r?\n")
+_NO_TEXT = re.compile(rb'\0|\r(?!\n)')  # what a server may keep neither in a line nor for the end of one
 
 
 def terminate_input(environ: Environ, raw: Any) -> None:
@@ -88,7 +91,7 @@ def drop_ambiguous(environ: Environ, names: Iterable[str]) -> None:
 
 
 class HeadLines:
-    """The lines of a head, while the standard library parses it: it would take a bare CR for the end of a line.
+    """The lines of a head, while the standard library parses it: it would take a bare CR, or no line, for an end.
 
     Parameters:
         raw: the file object that the connection's bytes are read from.
@@ -108,28 +111,39 @@ class HeadLines:
             limit: the permitted length in bytes.
         """
         line: bytes = self._raw.readline(limit)
-        if b'\r' in line.removesuffix(b'\n').removesuffix(b'\r'):
-            self.fault = 'bare CR in a header'
+        if _NO_TEXT.search(line):
+            self.fault = 'bare CR or NUL in a header'
+        elif not line.endswith(b'\n'):
+            self.fault = 'the headers do not end'
         return line
 
 
-def accepts_head(handler: BaseHTTPRequestHandler) -> bool:
-    """Parse the head behind a request line; answer with 400 (Bad Request) when others might see it otherwise.
+def request_line_fault(line: bytes) -> str:
+    """Return what is wrong with a request line, or an empty string (RFC 9112, section 3).
 
     Parameters:
-        handler: has read the request line into `raw_requestline`.
+        line: the line with its end.
+    """
+    return '' if _REQUEST_LINE.fullmatch(line) else 'malformed request line'
+
+
+def accepts_head(handler: Any) -> bool:
+    """Parse the head of a request; answer with 400 (Bad Request) when others might see it otherwise.
+
+    Parameters:
+        handler: an `http.server.BaseHTTPRequestHandler` that has read the request line into `raw_requestline`.
 
     Returns:
         Whether there is a request to be answered.
     """
     raw, lines = handler.rfile, HeadLines(handler.rfile)
-    handler.rfile = cast('BufferedIOBase', lines)
+    handler.rfile = lines
     try:
         if not handler.parse_request():
             return False
     finally:
         handler.rfile = raw
-    if fault := lines.fault or framing_fault(handler.headers):
+    if fault := request_line_fault(handler.raw_requestline) or lines.fault or framing_fault(handler.headers):
         handler.send_error(400, fault)
     return not fault
 
@@ -158,9 +172,7 @@ def latin1_path(target: str) -> str:
     Parameters:
         target: the request target as it stands on the request line (RFC 9112, section 3.2).
     """
-    from urllib.parse import unquote
-
     path = target.partition('?')[0]
     if not path.startswith('/') and '://' in path:  # the absolute form; the asterisk form stays as it is
         path = '/' + path.partition('://')[2].partition('/')[2]
-    return unquote(path, 'latin-1')
+    return unquote(path, 'latin-1') if '%' in path else path

@@ -63,11 +63,16 @@ class RequestHandler(WSGIRequestHandler):
         """Read one request, call the application and discard what it left unread."""
         try:
             with self.server.connections.waiting(self.connection):
-                self.raw_requestline = self.rfile.readline(MAX_REQUEST_LINE + 1)
+                self.raw_requestline = self._request_line()
             if self._is_request():
                 self._respond()
         except (TimeoutError, ConnectionError):
             self.close_connection = True
+
+    def _request_line(self) -> bytes:
+        """Return the first line; old clients send an empty one before it (RFC 9112, section 2.2)."""
+        line = self.rfile.readline(MAX_REQUEST_LINE + 1)
+        return self.rfile.readline(MAX_REQUEST_LINE + 1) if line == b'\r\n' else line
 
     def _is_request(self) -> bool:
         if not self.raw_requestline:
