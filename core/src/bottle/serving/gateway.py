@@ -111,7 +111,9 @@ class Upload:
     @property
     def expected(self) -> bool:
         """Whether the client waits to be told that it may send the body (RFC 9110, section 10.1.1)."""
-        return self._environ.get('HTTP_EXPECT', '').lower() == '100-continue' and not self._length
+        if self._length or self._environ['SERVER_PROTOCOL'] == 'HTTP/1.0':
+            return False
+        return bool(self._environ.get('HTTP_EXPECT', '').lower() == '100-continue')
 
     @property
     def is_refused(self) -> bool:

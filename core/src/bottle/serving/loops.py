@@ -7,9 +7,9 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
-from bottle.serving.adapter import ServerAdapter
+from bottle.serving.adapter import Capabilities, ServerAdapter
 from bottle.serving.connections import PAUSE_WHEN_LINGERING, AcceptLoop, WaitingConnections
 from bottle.serving.environ import ServerNames
 from bottle.serving.gateway import Exchange, Upload, refuse_body
@@ -19,7 +19,7 @@ from bottle.serving.sockets import close
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from bottle.serving.gateway import Head, Request, Transport
+    from bottle.serving.gateway import Request, Transport
     from bottle.serving.types import WSGIApplication
 
 THREADS = 16  # that call the application, unless another number is asked for
@@ -29,14 +29,21 @@ class Turns:
     """A connection whose turns a drain sees: that of the client, who may let it be idle, and that of the server.
 
     Parameters:
+        engine: where it is served.
         connection: the connected socket.
-        connections: those that are idle.
+        client: the client's address.
+
+    Attributes:
+        client: the client's address.
+        server: SERVER_NAME and SERVER_PORT.
     """
 
-    def __init__(self, connection: socket.socket, connections: WaitingConnections) -> None:
+    def __init__(self, engine: Engine, connection: socket.socket, client: Any) -> None:
+        self.client = client
+        self.server = engine.names.of(connection)
         self._connection = connection
-        self._connections = connections
-        self._waiting = connections.waiting(self)
+        self._connections = engine.connections
+        self._waiting = engine.connections.waiting(self)
 
     def begin(self) -> None:
         """Note that a request has come, or that the connection has ended."""
@@ -77,6 +84,7 @@ class Engine:
         loop: the loop.
         connections: the idle connections; while they drain, each response should close its connection.
         names: SERVER_NAME and SERVER_PORT of connections.
+        connecting: the connections that `connect` has not handed over yet, because of their TLS.
     """
 
     def __init__(
@@ -90,6 +98,7 @@ class Engine:
         self.loop = loop
         self.connections = WaitingConnections()
         self.names = ServerNames(sockets)
+        self.connecting: set[asyncio.Task[Any]] = set()
         self._handler = handler
         self._pool = ThreadPoolExecutor(threads, 'bottle-request')
         self._limit = limit
@@ -120,6 +129,18 @@ class Engine:
         """
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
 
+    def connect(self, protocol: Callable[[], Any], connection: socket.socket, context: Any = None) -> None:
+        """Serve a connection by a protocol of asyncio; to be called in the loop.
+
+        Parameters:
+            protocol: returns the protocol.
+            connection: the connected socket.
+            context: an `ssl.SSLContext`, where it is to be encrypted.
+        """
+        task = self.loop.create_task(self.loop.connect_accepted_socket(protocol, connection, ssl=context))
+        self.connecting.add(task)
+        task.add_done_callback(self._connect)
+
     def __enter__(self) -> Self:
         """Start the loop."""
         self._thread.start()
@@ -130,6 +151,11 @@ class Engine:
         self._pool.shutdown()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
+
+    def _connect(self, task: asyncio.Task[Any]) -> None:
+        self.connecting.discard(task)
+        if not task.cancelled() and (error := task.exception()) and not isinstance(error, OSError):
+            raise error  # what is wrong with a client's TLS is not worth a traceback
 
     def _respond(self, upload: Upload, transport: Transport) -> None:
         application = refuse_body if upload.too_large else self._handler
@@ -147,105 +173,6 @@ class Engine:
             self.loop.close()
 
 
-class Conversation:
-    """One request while it is received, then the response to it. A subclass says how that is sent.
-
-    Parameters:
-        engine: where it happens.
-        turns: the connection.
-
-    Attributes:
-        engine: where it happens.
-        answered: done when the response is sent, or cut.
-    """
-
-    def __init__(self, engine: Engine, turns: Turns) -> None:
-        self.answered: asyncio.Future[None] = engine.loop.create_future()
-        self.engine = engine
-        self._turns = turns
-        self._upload: Upload | None = None
-
-    def begin(self, request: Request) -> None:
-        """Receive the head.
-
-        Parameters:
-            request: the head.
-        """
-        self._turns.begin()
-        self._upload = self.engine.upload(request)
-
-    def receive(self, data: bytes) -> bool:
-        """Receive a piece of the body; return whether the rest need not be waited for.
-
-        Parameters:
-            data: the piece; may be empty.
-
-        Raises:
-            OSError: the disk is full.
-        """
-        if self._upload is None:
-            return True
-        self._upload.receive(data)
-        return self._upload.is_refused
-
-    def respond(self) -> None:
-        """Let a thread answer the request."""
-        if self._upload is not None:
-            self.engine.respond(self._upload, self)
-
-    def lose(self) -> None:
-        """Forget a request that will not be completed."""
-        if self._upload is not None:
-            self._upload.close()
-
-    def send(self, head: Head | None, data: bytes, *, end: bool) -> None:
-        """Send what the application answers; see `Transport`.
-
-        Parameters:
-            head: the head of the response, the first time.
-            data: a piece of the body.
-            end: whether it is the last one.
-
-        Raises:
-            OSError: the client has gone away.
-        """
-        self.engine.wait(self._send(head, data, end))
-
-    def abort(self) -> None:
-        """Close the connection; see `Transport`."""
-        self.engine.loop.call_soon_threadsafe(self._abort)
-
-    async def transmit(self, head: Head | None, data: bytes, end: bool) -> None:
-        """Send what the application answers, in the loop; return when there is room for more.
-
-        Parameters:
-            head: the head of the response, the first time.
-            data: a piece of the body.
-            end: whether it is the last one.
-
-        Raises:
-            OSError: the client has gone away.
-        """
-        raise NotImplementedError
-
-    def cut(self) -> None:
-        """Close the connection, in the loop."""
-        raise NotImplementedError
-
-    async def _send(self, head: Head | None, data: bytes, end: bool) -> None:
-        await self.transmit(head, data, end)
-        if end:
-            self._finish()
-
-    def _abort(self) -> None:
-        self.cut()
-        self._finish()
-
-    def _finish(self) -> None:
-        if not self.answered.done():
-            self.answered.set_result(None)
-
-
 class Server(NamedTuple):
     """A backend in a loop, as functions that are called there.
 
@@ -261,10 +188,23 @@ class Server(NamedTuple):
 class LoopAdapter(ServerAdapter):
     """Base class of adapters whose backend runs an event loop.
 
-    The loop runs in a thread beside the one that accepts, so that it may end when everything else has. Its
-    `native_names` give `threads` and `max_body` names.
+    The loop runs in a thread beside the one that accepts, so that it may end when everything else has.
     """
 
+    native_names: ClassVar = {'threads': 'threads', 'max_body': 'max_body_size', 'ssl_context': 'ssl_context'}
+    capabilities = Capabilities(
+        concurrency='threads',
+        prebound_sockets=True,
+        unix_sockets=True,
+        ipv6=True,
+        tls=True,
+        chunked_requests=True,
+        streaming=True,
+        keep_alive=True,
+        graceful_drain=True,
+        threads_option=True,
+        file_wrapper=True,
+    )
     _accepting: AcceptLoop | None = None
     _stopping = False
 
@@ -275,6 +215,11 @@ class LoopAdapter(ServerAdapter):
             engine: the loop that it runs in, and what it serves.
         """
         raise NotImplementedError
+
+    def options_of_backend(self) -> dict[str, Any]:
+        """Return the options but for those that this class has for every backend."""
+        ours = self.native_names.values()
+        return {name: value for name, value in self.options.items() if name not in ours}
 
     def new_loop(self) -> asyncio.AbstractEventLoop:
         """Return a loop."""
