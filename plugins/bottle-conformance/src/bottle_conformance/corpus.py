@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from bottle_conformance.subject import Subject
@@ -18,8 +19,9 @@ WAYS = ('whole', 'in two', 'by byte', 'at random')
 MOST_PIECES = 2048  # of what is cut by byte; longer data is cut into longer pieces
 CUTS = 8  # of what is cut at random
 PAUSE = 0.001  # seconds between few pieces, so that they do not arrive as one
-SILENCE = 1.0  # seconds until a server that says nothing is taken to wait for more
+SILENCE = 0.5  # seconds until a server that says nothing is taken to wait for more
 STATUS = re.compile(rb'HTTP/1\.[01] ([2-5]\d\d) ')
+REFUSING = (501, 505)  # of 5xx: not implemented, version not supported
 INTERNALS = re.compile(rb'Traceback|File "|\.py\b')
 ESCAPES = {b'\\r': b'\r', b'\\n': b'\n', b'\\t': b'\t', b'\\0': b'\0'}
 
@@ -75,7 +77,12 @@ class Exchange:
     @property
     def refused(self) -> bool:
         """Whether the server has only refused: by a response of its own, or by closing the connection."""
-        return all(400 <= code < 500 or code in (501, 505) for code in self.statuses)
+        return all(400 <= code < 500 or code in REFUSING for code in self.statuses)
+
+    @property
+    def fails(self) -> bool:
+        """Whether the server says that something went wrong inside."""
+        return any(code >= 500 and code not in REFUSING for code in self.statuses)
 
     @property
     def reveals(self) -> bool:
@@ -100,6 +107,21 @@ def exchange(server: Subject, data: bytes, way: str = 'whole') -> Exchange:
     found = _sent(server, cut(data, way))
     server.called()
     return found
+
+
+def exchanges(server: Subject, data: bytes) -> Iterator[Exchange]:
+    """Send bytes in every way, each time on a connection of its own.
+
+    Where the server waits for more, the other ways are left out: it will do so again.
+
+    Parameters:
+        server: the running server.
+        data: what is sent.
+    """
+    for way in WAYS:
+        yield (found := exchange(server, data, way))
+        if found.silent:
+            return
 
 
 def _sent(server: Subject, pieces: list[bytes]) -> Exchange:

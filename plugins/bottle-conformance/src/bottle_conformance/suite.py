@@ -11,6 +11,7 @@ from bottle_conformance.suites.connections import ConnectionsSuite
 from bottle_conformance.suites.environ import EnvironSuite
 from bottle_conformance.suites.framing import FramingSuite
 from bottle_conformance.suites.lifecycle import LifecycleSuite
+from bottle_conformance.suites.malformed import MalformedSuite
 from bottle_conformance.suites.options import OptionsSuite
 from bottle_conformance.suites.places import PlacesSuite
 from bottle_conformance.suites.workers import WorkersSuite
@@ -26,6 +27,7 @@ class ServerSuite(
     BodiesSuite,
     ConnectionsSuite,
     FramingSuite,
+    MalformedSuite,
     LifecycleSuite,
     PlacesSuite,
     OptionsSuite,
