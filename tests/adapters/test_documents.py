@@ -2,19 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from bottle import server_names
 from bottle.serving import Capabilities
-from tests.support.measuring import as_dict, measure
-from tests.support.snippets import snippets
 from tests.support.sources import ROOT
 
 SERVERS = [name for name in server_names if name != 'auto']
 PAGE = ROOT / 'docs' / 'servers.md'
-EXAMPLE = ROOT / 'docs' / 'writing-an-adapter.md'
 
 
 def tables(page: Path) -> Iterator[list[list[str]]]:
@@ -39,7 +37,7 @@ def test_the_table_of_capabilities_is_what_the_adapters_declare() -> None:
     assert sorted(names) == SERVERS
     table = {words(row[0])[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
     assert list(table) == list(Capabilities.__annotations__)
-    declared = {name: as_dict(server_names[name].capabilities) for name in names}
+    declared = {name: asdict(server_names[name].capabilities) for name in names}
     assert table == {field: {name: shown(declared[name][field]) for name in names} for field in table}
 
 
@@ -56,11 +54,3 @@ def test_options_in_a_readme_are_known(name: str) -> None:
     ]
     assert bool(options) == bool(known)
     assert set(options) <= set(known)
-
-
-def test_the_example_of_an_adapter_keeps_its_promises(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    [example] = [one for one in snippets(EXAMPLE) if one.argument == 'bottle_server_pause.py']
-    (tmp_path / example.argument).write_text(example.text)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(server_names, 'pause', 'bottle_server_pause:PauseServer')
-    assert measure('pause') == server_names['pause'].capabilities

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.ecosystem.conftest import Install
+from tests.support.certificates import certificate
 from tests.support.client import await_listening, fetch
-from tests.support.measuring import certificate
 from tests.support.processes import Server, serving
 
 PROGRAM = """\

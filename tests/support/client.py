@@ -53,6 +53,14 @@ def raw(url: str) -> socket.socket:
     return socket.create_connection((parts.hostname, parts.port), timeout=TIMEOUT)
 
 
+def until(connection: socket.socket, end: bytes) -> bytes:
+    """Return what arrives up to some bytes, or up to the end of the connection."""
+    received = b''
+    while end not in received and (piece := connection.recv(65536)):
+        received += piece
+    return received
+
+
 def await_listening(url: str) -> None:
     """Wait for a server that does not tell when it listens."""
     deadline = time.monotonic() + TIMEOUT

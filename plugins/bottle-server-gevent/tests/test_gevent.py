@@ -17,8 +17,8 @@ from bottle import Bottle, start
 from bottle.serving.connections import LINGER
 from bottle.serving.sockets import listen
 from bottle_server_gevent import GeventServer
-from tests.support.client import connect, fetch, raw, read_all
-from tests.support.measuring import certificate, until
+from tests.support.certificates import certificate
+from tests.support.client import connect, fetch, raw, read_all, until
 from tests.support.processes import serving
 from tests.support.programs import ABOUT, about, refusal, running
 

@@ -8,8 +8,7 @@ import pytest
 
 from bottle.serving.connections import LINGER
 from bottle_server_waitress import WaitressServer
-from tests.support.client import connect, fetch, interrupted, raw, read_all
-from tests.support.measuring import until
+from tests.support.client import connect, fetch, interrupted, raw, read_all, until
 from tests.support.programs import ABOUT, about, refusal, running
 
 SLOW = """\
