@@ -60,7 +60,7 @@ server.serve_forever()
     'paste': """
 from paste import httpserver
 from benchmarks.applications import bottle
-server = httpserver.serve(bottle(), '127.0.0.1', 0, start_loop=False)
+server = httpserver.serve(bottle(), '127.0.0.1', 0, start_loop=False, socket_timeout=60)  # as the adapter sets it
 listening(server.server_port)
 server.serve_forever()
 """,
