@@ -8,12 +8,17 @@ from bottle_conformance.suites.bodies import BodiesSuite
 from bottle_conformance.suites.capabilities import CapabilitiesSuite
 from bottle_conformance.suites.clients import ClientsSuite
 from bottle_conformance.suites.connections import ConnectionsSuite
+from bottle_conformance.suites.endings import EndingsSuite
 from bottle_conformance.suites.environ import EnvironSuite
 from bottle_conformance.suites.framing import FramingSuite
+from bottle_conformance.suites.headers import HeadersSuite
+from bottle_conformance.suites.isolation import IsolationSuite
 from bottle_conformance.suites.lifecycle import LifecycleSuite
 from bottle_conformance.suites.malformed import MalformedSuite
 from bottle_conformance.suites.options import OptionsSuite
 from bottle_conformance.suites.places import PlacesSuite
+from bottle_conformance.suites.responses import ResponsesSuite
+from bottle_conformance.suites.validation import ValidationSuite
 from bottle_conformance.suites.workers import WorkersSuite
 
 if TYPE_CHECKING:
@@ -24,6 +29,11 @@ if TYPE_CHECKING:
 
 class ServerSuite(
     EnvironSuite,
+    ResponsesSuite,
+    EndingsSuite,
+    HeadersSuite,
+    IsolationSuite,
+    ValidationSuite,
     BodiesSuite,
     ConnectionsSuite,
     FramingSuite,
