@@ -3,8 +3,10 @@
 Distributions are found by their `pyproject.toml`: a new plugin folder is built, tested and checked without a line here.
 """
 
+import json
 import os
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ REPORTS = ROOT / '.nox' / 'reports'
 BROKEN = 'plugins/bottle-conformance/tests/test_broken.py'
 ONCE = [f'--ignore=tests/{each}' for each in ('isolation', 'ecosystem', 'operation', 'faults', 'conformance')]
 ONCE += [f'--ignore={BROKEN}']
+PIP_INSTALL = ('python', '-m', 'pip', 'install')
 QUICK = '--bottle-quick'  # an option of the conformance kit
 AT_ONCE = (os.cpu_count() or 1) + 1  # tests: most of them wait for a process most of the time
 
@@ -77,6 +80,17 @@ def install_wheels(session: nox.Session, *groups: str) -> None:
     wheels = sorted(str(path.relative_to(ROOT)) for path in WHEELS.glob('*.whl'))
     session.install(*wheels, *tools(*groups))
     session.install('--force-reinstall', '--no-deps', *wheels, silent=True)  # a reused environment may hold older ones
+    install_by_remedy(session)
+
+
+def install_by_remedy(session: nox.Session) -> None:
+    """Install the backends that no requirement can name, as `--servers` says how."""
+    listed = session.run('python', '-m', 'bottle', '--servers', '--json', silent=True)
+    missing = [each for each in json.loads(str(listed)) if each['state'] == 'backend missing']
+    if missing:
+        session.install('setuptools')  # what is built without isolation needs it
+    for command in (part for each in missing for part in each['remedy'].split('&&')):
+        session.install(*shlex.split(command)[len(PIP_INSTALL) :])
 
 
 def run_pytest(session: nox.Session, *arguments: str, at_once: int = 1) -> None:
