@@ -23,6 +23,7 @@ from bottle.serving.assembly import assembled
 from bottle.serving.loading import prepared
 from bottle.serving.preparation import Invocation, choose, make, require_backend
 from bottle.serving.registry import registry
+from bottle.serving.translation import supervised
 from bottle.serving.worker import this_worker
 
 if TYPE_CHECKING:
@@ -122,6 +123,10 @@ def start(
         raise ServerOptionError(
             f'the server {ready.name!r} takes no socket and so cannot be used by start(): use run()'
         )
+    if adapter.capabilities.worker_processes:
+        raise ServerOptionError(
+            f'the server {ready.name!r} answers in processes of its own and so cannot be used by start(): use run()'
+        )
     if ready.options.supervised:
         raise ServerOptionError('start() serves in a thread of this process, without workers or reloader: use run()')
     logs.configure(ready.options)
@@ -148,7 +153,7 @@ def serve(invocation: Invocation, load: Callable[[], WSGIApplication], *, early:
         chosen = choose(invocation)
         logs.configure(chosen.options)
         _reopen_logs_on_signal()
-        if chosen.options.supervised and worker is None:
+        if supervised(chosen.adapter_class, chosen.options) and worker is None:
             return _supervise(make(chosen))
         ready = _made(chosen, worker.certificate if worker else (), early=early)
         application = load()
@@ -229,14 +234,15 @@ def _serve_until_signalled(ready: Ready, application: WSGIApplication, worker: W
     adapter, options = ready.adapter, ready.options
     bound: list[socket.socket] = []
     clean_up = partial(socket_tools.close, bound)
-    supervised = worker is not None
-    if supervised:  # who signals the whole group sends it twice, the second time perhaps after the drain
+    own_processes = adapter.capabilities.worker_processes
+    if worker:  # who signals the whole group sends it twice, the second time perhaps after the drain
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # From here on a signal drains: clients can connect as soon as the socket is bound.
     with contextlib.ExitStack() as stack:
-        stack.enter_context(lifecycle.Drain(adapter.stop, clean_up, options.graceful_timeout, supervised=supervised))
+        drain = lifecycle.Drain(adapter.stop, clean_up, options.graceful_timeout, supervised=worker is not None)
+        stack.enter_context(drain)
         bound.extend(_bind(ready, worker))
-        activity = stack.enter_context(worker.watching_over(options)) if worker else None
+        activity = stack.enter_context(worker.watching_over(options)) if worker and not own_processes else None
         application = assembled(application, adapter, options, activity)
         if worker is None:
             announce(ready, bound)
@@ -283,7 +289,7 @@ def _supervise(ready: Ready) -> None:
     options, bound = ready.options, _bind(ready)
     supervisor = Supervisor(
         bound,
-        options.workers or 1,
+        1 if ready.adapter.capabilities.worker_processes else options.workers or 1,
         options.graceful_timeout,
         announce=partial(announce, ready, bound),
         certificate=ready.certificate,

@@ -136,6 +136,16 @@ def native_options(adapter: type[ServerAdapter], options: ServerOptions, ssl_con
     return native | _tls_options(adapter, options, ssl_context) | dict(options.backend)
 
 
+def supervised(adapter: type[ServerAdapter], options: ServerOptions) -> bool:
+    """Return whether the core is to watch over worker processes: not over those that the backend has itself.
+
+    Parameters:
+        adapter: the adapter class.
+        options: the options.
+    """
+    return options.reload or (options.supervised and not adapter.capabilities.worker_processes)
+
+
 def explain(adapter: ServerAdapter, options: ServerOptions) -> str:
     """Return what `--explain` prints: each portable option with what becomes of it, then the native call.
 

@@ -1,0 +1,79 @@
+"""What is particular to gunicorn: processes of its own, and signals that go to all of them."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bottle import Bottle, start
+from bottle.errors import ServerOptionError
+from bottle_server_gunicorn import GunicornServer
+from tests.support.client import fetch, interrupted
+from tests.support.programs import ABOUT, about, refusal, running
+
+SLOW = """\
+import os, time
+from bottle import route, run
+
+@route('/slow')
+def slow():
+    time.sleep(0.5)
+    return 'done'
+
+@route('/process')
+def process():
+    return str(os.getpid())
+"""
+
+
+def test_the_native_call() -> None:
+    adapter = GunicornServer('127.0.0.1', 8080, workers=2)
+    assert adapter.explain() == 'gunicorn.app.base.BaseApplication(handler, sockets, workers=2)'
+
+
+def test_requests_are_answered_in_another_process(tmp_path: Path) -> None:
+    with running(tmp_path, SLOW, 'gunicorn', workers=2) as server:
+        assert int(fetch(server.url, '/process').body) != server.process.pid
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ('options', 'reason'),
+    [
+        ({'wsgi_app': 'x'}, "has no option 'wsgi_app'"),
+        ({'daemon': True}, "has no option 'daemon'"),
+        ({'control_socket': 'x'}, "has no option 'control_socket'"),
+        ({'keep_alive': 3}, "Did you mean 'keepalive'"),
+        ({'keepalive': 'long'}, 'gunicorn refuses its options: '),
+    ],
+)
+def test_options_are_refused(tmp_path: Path, options: dict[str, Any], reason: str) -> None:
+    assert reason in refusal(tmp_path, 'gunicorn', **options)
+
+
+def test_it_is_refused_by_start() -> None:
+    with pytest.raises(ServerOptionError, match=r'processes of its own .* use run\(\)'):
+        start(Bottle(), 'gunicorn', port=0)
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_every_process_loses_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    with running(tmp_path, SLOW, 'gunicorn', workers=2, threads=3) as server:
+
+        def interrupt() -> None:
+            os.killpg(server.process.pid, number)
+
+        assert interrupted(server.url, '/slow', 20, interrupt) == [b'done'] * 20
+        assert server.process.wait(10) == 0
+
+
+def test_nobody_is_believed_by_default(tmp_path: Path) -> None:
+    with running(tmp_path, ABOUT, 'gunicorn') as server:
+        environ = about(server, **{'X-Forwarded-Proto': 'https', 'Script-Name': '/evil'})['environ']
+        assert (environ['wsgi.url_scheme'], environ['SCRIPT_NAME']) == ('http', '')
+
+
+def test_portable_options_have_names_that_gunicorn_knows() -> None:
+    assert set(GunicornServer.native_names.values()) <= set(GunicornServer().native_options())
