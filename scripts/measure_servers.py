@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -59,20 +60,22 @@ def measure(name: str, folder: Path, *, quick: bool) -> tuple[str, int, str]:
     """Run the kit on a server in a process of its own; return the name, the exit code and what was printed."""
     kit = ['conformance', name, *(['--quick'] if quick else []), '--json', str(folder / f'{name}.json')]
     pytest = ['--', f'--junitxml={folder / name}.xml', f'--timeout={TEST_LIMIT}', '-o', f'junit_suite_name={name}']
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'bottle', *kit, *pytest],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors='replace',
+        start_new_session=True,
+    )
     try:
-        done = subprocess.run(
-            [sys.executable, '-m', 'bottle', *kit, *pytest],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors='replace',
-            timeout=LIMIT,
-            check=False,
-        )
+        printed, _ = process.communicate(timeout=LIMIT)
     except subprocess.TimeoutExpired:
-        return name, 1, f'{name}: not finished after {LIMIT:g} s'
-    return name, done.returncode, done.stdout
+        os.killpg(process.pid, signal.SIGINT)  # pytest ends what its tests have started
+        printed, _ = process.communicate(timeout=TEST_LIMIT)
+        return name, 1, f'{printed}\n{name}: not finished after {LIMIT:g} s'
+    return name, process.returncode, printed
 
 
 def measure_all(names: Sequence[str], folder: Path, *, quick: bool) -> list[str]:
