@@ -23,7 +23,8 @@ SILENCE = 0.5  # seconds until a server that says nothing is taken to wait for m
 STATUS = re.compile(rb'HTTP/1\.[01] ([2-5]\d\d) ')
 REFUSING = (501, 505)  # of 5xx: not implemented, version not supported
 INTERNALS = re.compile(rb'Traceback|File "|\.py\b')
-ESCAPES = {b'\\r': b'\r', b'\\n': b'\n', b'\\t': b'\t', b'\\0': b'\0'}
+ESCAPE = re.compile(rb'\\(?:x([0-9A-Fa-f]{2})|([rnt0]))')
+ESCAPED = {b'r': b'\r', b'n': b'\n', b't': b'\t', b'0': b'\0'}
 
 
 def cut(data: bytes, way: str) -> list[bytes]:
@@ -151,12 +152,13 @@ def unescaped(text: bytes) -> bytes:
     r"""Return the bytes that a `*.http` file stands for: line breaks are only for the eye, `\r\n` is written so.
 
     Parameters:
-        text: the content of the file.
+        text: the content of the file; may also have `\t`, `\0` and `\xHH`.
     """
-    data = text.replace(b'\n', b'')
-    for written, meant in ESCAPES.items():
-        data = data.replace(written, meant)
-    return data
+
+    def meant(found: re.Match[bytes]) -> bytes:
+        return bytes.fromhex(found[1].decode()) if found[1] else ESCAPED[found[2]]
+
+    return ESCAPE.sub(meant, text.replace(b'\n', b''))
 
 
 def corpus_files(folder: Path, kind: str) -> list[Path]:
