@@ -43,7 +43,7 @@ alias.url = ("/" => "{script}/")
 cgi.assign = (".cgi" => "")
 """
 GATEWAY_SETTINGS = """\
-{name}.server = ("/" => (({place}, "check-local" => "disable", "fix-root-scriptname" => "enable", "disable-time" => 0)))
+{name}.server = ("{root}" => (({place}, "check-local" => "disable", {strip}"disable-time" => 0)))
 """
 SCRIPT = """\
 #!{python}
@@ -121,7 +121,10 @@ def configuration(folder: str, protocol: str, upstream: str, port: int) -> str:
         return (SETTINGS + CGI_SETTINGS).format(module='mod_cgi', port=port, folder=folder, script=upstream)
     name, path, parts = GATEWAYS[protocol], unix_path(upstream), urlsplit(upstream)
     place = f'"socket" => "{path}"' if path else f'"host" => "{parts.hostname}", "port" => {parts.port}'
-    return (SETTINGS + GATEWAY_SETTINGS).format(module=f'mod_{name}', port=port, folder=folder, name=name, place=place)
+    # AJP has no SCRIPT_NAME: nothing of the path may be taken for it.
+    root, strip = ('', '') if protocol == 'ajp' else ('/', '"fix-root-scriptname" => "enable", ')
+    values = {'module': f'mod_{name}', 'port': port, 'folder': folder, 'name': name, 'place': place}
+    return (SETTINGS + GATEWAY_SETTINGS).format(**values, root=root, strip=strip)
 
 
 def main(folder: str, protocol: str, upstream: str) -> None:

@@ -1,0 +1,129 @@
+"""The server `flup`: threads behind a web server that speaks FastCGI, SCGI or AJP."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import socket
+import traceback
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bottle.errors import ServerOptionError
+from bottle.serving import AcceptingAdapter, Backend, Capabilities, ServerAdapter, hookimpl
+from bottle.serving.connections import InFlight, WaitingConnections
+from bottle.serving.environ import latin1_path, terminate_input
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from bottle.serving.types import Environ, StartResponse, WSGIApplication
+
+MODULES = {'fastcgi': 'flup.server.fcgi', 'scgi': 'flup.server.scgi', 'ajp': 'flup.server.ajp'}
+DEFAULTS = {'protocol': 'fastcgi', 'maxSpare': 5, 'loggingLevel': logging.WARNING}  # 20 would tell of each request
+OURS = {'application', 'bindAddress', 'umask', 'allowedServers', 'forceCGI', 'multiprocess', 'kw'}
+OURS |= {'multiplexed'}  # nobody does it, and whether such a connection is idle could not be told
+# A Proxy header would pass for the variable that configures proxies; the web server has decoded a body in chunks.
+DROPPED = ('HTTP_PROXY', 'HTTP_TRANSFER_ENCODING', 'HTTP_CONTENT_TYPE', 'HTTP_CONTENT_LENGTH')
+
+
+class FlupServer(AcceptingAdapter):
+    """Flup's gateways. The option `protocol` chooses one; what is declared is the default, FastCGI."""
+
+    name = 'flup'
+    backend = Backend('flup', 'flup.server.fcgi')
+    native_call = 'flup.server.fcgi.WSGIServer'
+    native_names: ClassVar = {'threads': 'maxThreads'}
+    capabilities = Capabilities(
+        concurrency='threads',
+        protocol='fastcgi',
+        prebound_sockets=True,
+        unix_sockets=True,
+        ipv6=True,
+        chunked_requests=True,
+        streaming=True,
+        graceful_drain=True,
+        threads_option=True,
+    )
+
+    def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
+        """Accept connections and hand them to flup's pool until stopped, then until the pool is idle."""
+        connections, running = WaitingConnections(), InFlight()
+        options = {**DEFAULTS, **self.options, 'multiprocess': self.shares_sockets}
+        protocol = options.pop('protocol')
+        options['maxSpare'] = min(options['maxSpare'], options.get('maxThreads', options['maxSpare']))
+        if protocol == 'fastcgi':
+            del options['loggingLevel']
+        server = import_module(MODULES[protocol]).WSGIServer(_mended(handler, protocol), **options)
+        server.handler = _cut_on_failure(server.handler)
+        connection_class = _connection_class(server._jobClass, connections)
+
+        def queue(connection: socket.socket, address: Any) -> None:
+            task = connection_class(connection, address or ('', 0), server, None)
+            task.run = running.counted(task.run)
+            server._threadPool.addJob(task)
+
+        self.accept(sockets, queue)
+        connections.drain()
+        running.wait()
+        server.shutdown()
+
+    def native_options(self) -> Collection[str]:
+        """Return `protocol` and the parameters of flup's server for it, and of its pool."""
+        from flup.server.threadpool import ThreadPool
+
+        protocol = self.options.get('protocol', 'fastcgi')
+        if protocol not in MODULES:
+            raise ServerOptionError(f'the server {self.name!r} speaks {", ".join(MODULES)}, not {protocol!r}')
+        classes = (import_module(MODULES[protocol]).WSGIServer, ThreadPool)
+        return {'protocol'}.union(*(inspect.signature(each).parameters for each in classes)) - OURS
+
+
+def _mended(handler: WSGIApplication, protocol: str) -> WSGIApplication:
+    """Return an application that gets an environ as PEP 3333 wants it."""
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        for name in DROPPED:
+            environ.pop(name, None)
+        if protocol == 'ajp':  # flup takes the request target for the path
+            environ['PATH_INFO'] = latin1_path(environ['REQUEST_URI'])[len(environ['SCRIPT_NAME']) :]
+        if 'CONTENT_LENGTH' in environ or protocol != 'fastcgi':
+            terminate_input(environ, environ['wsgi.input'])
+        environ['wsgi.input_terminated'] = True  # in FastCGI a record tells where a body without a length ends
+        return handler(environ, start_response)
+
+    return application
+
+
+def _cut_on_failure(handle: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return flup's handler of requests, but one that lets nobody take a response that failed for a whole one."""
+
+    def handler(request: Any) -> Any:
+        try:
+            return handle(request)
+        except Exception:
+            traceback.print_exc()
+            if hasattr(request, 'stdout') and request.stdout.dataWritten:  # AJP has none
+                request._conn._sock.shutdown(socket.SHUT_RDWR)
+            raise
+
+    return handler
+
+
+def _connection_class(base: Any, connections: WaitingConnections) -> Any:
+    """Return a connection with the web server that a drain can end while no request is on it."""
+    [name] = {'process_input', 'processInput'} & set(dir(base))
+
+    def process(self: Any) -> None:
+        if not (getattr(self, '_requests', None) or getattr(self, '_request', None)):
+            with connections.waiting(self._sock):
+                self._sock.recv(1, socket.MSG_PEEK)
+        getattr(base, name)(self)
+
+    return type(base.__name__, (base,), {name: process})
+
+
+@hookimpl
+def bottle_server_adapter() -> type[ServerAdapter]:
+    """Return the adapter."""
+    return FlupServer
