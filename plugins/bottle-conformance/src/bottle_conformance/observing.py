@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import socket
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from bottle_conformance.subject import new_identity, request
@@ -22,7 +25,10 @@ def so_far(server: Subject, identity: str, event: str) -> list[Event]:
         identity: the value of the request's X-Id.
         event: what kind of event.
     """
-    server.called()  # the witness hears everything in order
+    mark = new_identity()
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as speaker:
+        speaker.sendto(json.dumps({'event': 'asked', 'id': mark}).encode(), server.witness.path)
+    server.witness.wait(mark, 'asked')  # it hears everything in order
     return server.witness.events(identity, event)
 
 
