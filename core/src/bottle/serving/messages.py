@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from email.message import Message
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bottle.serving.environ import framing_fault, latin1_path
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
 MAX_LINE = 65536  # bytes of a request line
 MAX_HEAD = 65536  # bytes of a header section
+MAX_DIGITS = 18  # of a Content-Length: a billion times a gigabyte
 
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(rb'[\t\x20-\x7e\x80-\xff]*')
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) (HTTP/[0-9]\.[0-9])\r\n")
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e\x80-\xff]+) (HTTP/[0-9]\.[0-9])\r\n")
 
 
 class MalformedMessage(ValueError):
@@ -65,6 +67,11 @@ class Request(NamedTuple):
         options = {each.strip().lower() for value in lists for each in value.split(',')}
         return 'close' not in options and (self.version != 'HTTP/1.0' or 'keep-alive' in options)
 
+    @property
+    def expects_to_be_asked(self) -> bool:
+        """Whether the client waits to be asked for the body (RFC 9110, section 10.1.1)."""
+        return self.version != 'HTTP/1.0' and self.headers.get('Expect', '').lower() == '100-continue'
+
     def variables(self) -> dict[str, str]:
         """Return what an environ holds of it (PEP 3333, "environ Variables")."""
         return {
@@ -94,10 +101,77 @@ def read_request(first: bytes, readline: Callable[[int], bytes], limit: int = MA
     found = _REQUEST_LINE.fullmatch(line)
     if not found:
         raise MalformedMessage('malformed request line')
-    method, target, version = (each.decode() for each in found.groups())
+    method, target, version = (each.decode('latin-1') for each in found.groups())
     if version not in ('HTTP/1.0', 'HTTP/1.1'):
         raise UnknownVersion('unknown version')
     return Request(method, target, version, _headers(readline, version, limit))
+
+
+def take_request(handler: Any) -> Request | None:
+    """Read a request for a handler of the standard library in the place of `parse_request`; answer a malformed one.
+
+    Its line is `handler.raw_requestline`; an empty one before it is passed over (RFC 9112, section 2.2).
+
+    Parameters:
+        handler: an `http.server.BaseHTTPRequestHandler`; gets `command`, `path`, `request_version` and `headers`.
+
+    Returns:
+        The request; None when there is none, or when it has been refused.
+    """
+    handler.close_connection = True
+    if not handler.raw_requestline:
+        return None
+    handler.requestline, handler.command, handler.request_version = '', '', handler.protocol_version
+    try:
+        request = read_request(handler.raw_requestline, handler.rfile.readline)
+    except MalformedMessage as error:
+        handler.send_error(error.status, str(error))
+        return None
+    handler.command, handler.path, handler.request_version, handler.headers = request
+    handler.requestline = f'{request.method} {request.target} {request.version}'
+    return request
+
+
+class Continue:
+    """A stream whose client waits to be asked for the body: it is, at the first read (RFC 9110, section 10.1.1).
+
+    Parameters:
+        stream: what is read from.
+        connection: the connected socket.
+
+    Attributes:
+        asked: whether the client has been asked.
+    """
+
+    def __init__(self, stream: Any, connection: socket.socket) -> None:
+        self.asked = False
+        self._stream = stream
+        self._connection = connection
+
+    def read(self, size: int) -> bytes:
+        """Return so many bytes, or fewer at the end.
+
+        Parameters:
+            size: how many.
+        """
+        self._ask()
+        data: bytes = self._stream.read(size)
+        return data
+
+    def readline(self, size: int) -> bytes:
+        """Return a line, or the beginning of one.
+
+        Parameters:
+            size: how many bytes at most.
+        """
+        self._ask()
+        line: bytes = self._stream.readline(size)
+        return line
+
+    def _ask(self) -> None:
+        if not self.asked:
+            self.asked = True
+            self._connection.sendall(b'HTTP/1.1 100 Continue\r\n\r\n')
 
 
 def _headers(readline: Callable[[int], bytes], version: str, limit: int) -> Message:
@@ -111,7 +185,7 @@ def _headers(readline: Callable[[int], bytes], version: str, limit: int) -> Mess
         if not (line.endswith(b'\r\n') and colon and _NAME.fullmatch(name) and _VALUE.fullmatch(value)):
             raise MalformedMessage('malformed header')
         headers.set_raw(name.decode(), value.decode('latin-1'))
-    if fault := framing_fault(headers) or _host_fault(headers, version):
+    if fault := framing_fault(headers) or _host_fault(headers, version) or _length_fault(headers):
         raise MalformedMessage(fault)
     return headers
 
@@ -133,6 +207,10 @@ def header_variables(headers: Message) -> dict[str, str]:
         separator = '; ' if key == 'HTTP_COOKIE' else ', '
         found[key] = f'{found[key]}{separator}{value}' if key in found else value
     return found
+
+
+def _length_fault(headers: Message) -> str:
+    return 'unbelievable Content-Length' if len(headers.get('Content-Length', '')) > MAX_DIGITS else ''
 
 
 def _host_fault(headers: Message, version: str) -> str:
