@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
@@ -57,7 +59,7 @@ class GunicornServer(ServerAdapter):
         from gunicorn.app.base import BaseApplication
 
         addresses = [f'fd://{os.dup(each.fileno())}' for each in sockets]  # gunicorn closes what it is given
-        ours = {'bind': addresses, 'worker_class': _worker_class(self.quiet), 'control_socket_disable': True}
+        ours = {'bind': addresses, 'worker_class': _worker_class(), 'control_socket_disable': True}
         settings = {**DEFAULTS, **self.options, **ours}
 
         class Application(BaseApplication):  # type: ignore[misc]  # the type of the base class is not known
@@ -114,9 +116,8 @@ def _arbiter_class() -> Any:
     return Arbiter
 
 
-def _worker_class(quiet: bool) -> Any:
+def _worker_class() -> Any:
     """Return a worker that loses nothing when it stops, and does not outlive its parent."""
-    from gunicorn import util
     from gunicorn.workers import gthread
 
     reopen_logs = signal.getsignal(signal.SIGUSR1)
@@ -126,8 +127,7 @@ def _worker_class(quiet: bool) -> Any:
             super().init_signals()
             signal.signal(signal.SIGINT, _leave_to_parent)
             signal.signal(signal.SIGUSR1, reopen_logs)
-            if self.cfg.workers > 1 and not quiet:
-                print(f'bottle: worker {os.getpid()} is ready', file=sys.stderr, flush=True)
+            logging.getLogger('bottle.server').info('worker %d is ready', os.getpid())
 
         def notify(self) -> None:
             super().notify()
@@ -143,12 +143,8 @@ def _worker_class(quiet: bool) -> Any:
             is_new = self.alive and not (conn.initialized or conn.data_ready)
             if is_new and not conn.wait_for_data(PATIENCE):
                 return gthread._DEFER
-            conn.close = lambda **_: util.close(conn.sock)  # gunicorn waits for the client's close, in its main thread
-            kept = super().handle(conn)
-            if not kept and conn.parser:
-                with suppress(Exception):  # whatever it is, the connection is closed next
-                    conn.parser.finish_body(time.monotonic() + LINGER)
-            return kept
+            conn.close = partial(_close, conn)  # gunicorn's waits for the client's, in the main thread
+            return _finished(conn, super().handle(conn))
 
         def _cap_keepalive(self, _: float) -> None:
             super()._cap_keepalive(time.monotonic() + LINGER)
@@ -158,6 +154,19 @@ def _worker_class(quiet: bool) -> Any:
 
 def _leave_to_parent(*_: object) -> None:
     """Do nothing: the parent has got the signal as well."""
+
+
+def _close(conn: Any, **_: object) -> None:
+    """Close a connection at once."""
+    with suppress(OSError):
+        conn.sock.close()
+
+
+def _finished(conn: Any, kept: Any) -> Any:
+    """Read what the application has left of a body, lest the end of the connection destroys the response."""
+    with suppress(Exception):  # whatever it is, the connection is closed next
+        kept or conn.parser.finish_body(time.monotonic() + LINGER)
+    return kept
 
 
 def _accept_queued(worker: Any) -> None:
