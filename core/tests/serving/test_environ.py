@@ -1,7 +1,6 @@
 """Mending what a backend got wrong."""
 
 from email.message import Message
-from email.parser import Parser
 from io import BytesIO
 from pathlib import Path
 from socket import gethostname
@@ -9,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bottle.serving.environ import HeadLines, ServerNames, framing_fault, latin1_path, terminate_input
+from bottle.serving.environ import ServerNames, framing_fault, latin1_path, terminate_input
 from bottle.serving.sockets import listen
 
 
@@ -97,33 +96,3 @@ def test_a_body_of_declared_length_ends(length: str | None, body: bytes) -> None
     environ: dict[str, Any] = {} if length is None else {'CONTENT_LENGTH': length}
     terminate_input(environ, BytesIO(b'abcdef'))
     assert environ['wsgi.input'].read() == body
-
-
-@pytest.mark.parametrize(
-    'line', ['Transfer-Encoding : chunked', 'no colon', ': no name', ' folded: without a line before']
-)
-def test_a_line_that_is_no_header(line: str) -> None:
-    headers = Parser().parsestr(f'{line}\r\nHost: a\r\n\r\n')
-    assert framing_fault(headers) == 'a line that is no header'
-
-
-def test_a_body_that_the_standard_library_misses_is_no_fault() -> None:
-    headers = Parser().parsestr('Content-Type: multipart/form-data; boundary=a\r\nContent-Length: 5\r\n\r\n')
-    assert headers.defects
-    assert framing_fault(headers) == ''
-
-
-@pytest.mark.parametrize(
-    ('line', 'faulty'),
-    [
-        (b'a: b\r\n', False),
-        (b'a: b\n', False),
-        (b'a: b\rc: d\r\n', True),
-        (b'a: b\0\r\n', True),
-        (b'a: b', True),
-        (b'', True),
-    ],
-)
-def test_a_line_that_does_not_end_where_it_seems_to_is_noted(line: bytes, faulty: bool) -> None:
-    lines = HeadLines(BytesIO(line))
-    assert (lines.readline(), bool(lines.fault)) == (line, faulty)

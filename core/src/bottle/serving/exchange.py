@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from bottle.bodies import BodyError, NoBody
 from bottle.serving.connections import PAUSE_WHEN_LINGERING, WaitingConnections, discard
-from bottle.serving.environ import ServerNames, terminate_input
-from bottle.serving.messages import MAX_HEAD, MAX_LINE, MalformedMessage, Request, read_request
+from bottle.serving.environ import ServerNames, terminate_input, threaded_environ
+from bottle.serving.messages import MAX_HEAD, MAX_LINE, Continue, MalformedMessage, Request, read_request
 
 if TYPE_CHECKING:
     import socket
@@ -30,30 +30,6 @@ _STATUS = re.compile(r'[1-9][0-9]{2} [\t\x20-\x7e\x80-\xff]*')
 _BODILESS = ('1', '204', '304')  # how the status codes of responses without a body begin
 _WITHOUT_LENGTH = ('1', '204')  # and of those without even a Content-Length
 _OURS = ('connection', 'transfer-encoding', 'keep-alive')  # hop-by-hop: not the application's affair
-
-
-class _Continue:
-    """A stream whose client waits to be asked for the body: it is, at the first read (RFC 9110, section 10.1.1)."""
-
-    def __init__(self, stream: Any, connection: socket.socket) -> None:
-        self.asked = False
-        self._stream = stream
-        self._connection = connection
-
-    def read(self, size: int) -> bytes:
-        self._ask()
-        data: bytes = self._stream.read(size)
-        return data
-
-    def readline(self, size: int) -> bytes:
-        self._ask()
-        line: bytes = self._stream.readline(size)
-        return line
-
-    def _ask(self) -> None:
-        if not self.asked:
-            self.asked = True
-            self._connection.sendall(b'HTTP/1.1 100 Continue\r\n\r\n')
 
 
 def _stands_behind(body: Any, connection: socket.socket) -> bool:
@@ -266,16 +242,7 @@ class Exchange:
         self._software = software
         self._names = ServerNames(sockets)
         self._max_head = max_head
-        self._environ = {
-            'SERVER_SOFTWARE': software,
-            'SERVER_NAME': 'localhost',  # on a unix socket
-            'SERVER_PORT': '0',
-            'wsgi.version': (1, 0),
-            'wsgi.url_scheme': 'https' if tls else 'http',
-            'wsgi.multithread': True,
-            'wsgi.multiprocess': multiprocess,
-            'wsgi.run_once': False,
-        }
+        self._environ = threaded_environ(software, tls=tls, multiprocess=multiprocess)
 
     def drain(self) -> None:
         """End idle connections, and wait until the last open one is closed."""
@@ -334,8 +301,7 @@ class Exchange:
         host, port = (address or ('', ''))[:2]
         client = {'REMOTE_ADDR': host, 'REMOTE_PORT': f'{port}', 'wsgi.errors': sys.stderr}
         environ = {**self._environ, **self._names.of(connection), **client, **request.variables()}
-        expects = request.headers.get('Expect', '').lower() == '100-continue' and request.version != 'HTTP/1.0'
-        stream = _Continue(stream, connection) if expects else stream
+        stream = Continue(stream, connection) if request.expects_to_be_asked else stream
         terminate_input(environ, stream)
         body = environ['wsgi.input']
         response.may_persist = lambda: (

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import socketserver
 import sys
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
 from bottle.serving.connections import WaitingConnections, discard
-from bottle.serving.environ import ServerNames, accepts_head, drop_ambiguous, latin1_path, terminate_input
+from bottle.serving.environ import ServerNames, terminate_input
+from bottle.serving.messages import MAX_LINE, Continue, take_request
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
-    from bottle.serving.types import WSGIApplication
+    from bottle.serving.messages import Request
+    from bottle.serving.types import Environ, WSGIApplication
 
-MAX_REQUEST_LINE = 65536  # bytes, as in the standard library
 IDLE_TIMEOUT = 60.0  # seconds that a client may stay silent in the middle of a request
 
 
@@ -24,6 +25,7 @@ class ResponseWriter(ServerHandler):
     """Writes one HTTP/1.1 response and announces the end of the connection (RFC 9112, section 9.6)."""
 
     http_version = '1.1'
+    os_environ: ClassVar = {}  # a variable HTTP_PROXY of this process would pass for a header
     headers: Any
     _unsent = b''
 
@@ -63,29 +65,17 @@ class RequestHandler(WSGIRequestHandler):
         """Read one request, call the application and discard what it left unread."""
         try:
             with self.server.connections.waiting(self.connection):
-                self.raw_requestline = self._request_line()
-            if self._is_request():
-                self._respond()
+                self.raw_requestline = self.rfile.readline(MAX_LINE)
+            if request := take_request(self):
+                self._respond(request)
         except (TimeoutError, ConnectionError):
             self.close_connection = True
 
-    def _request_line(self) -> bytes:
-        """Return the first line; old clients send an empty one before it (RFC 9112, section 2.2)."""
-        line = self.rfile.readline(MAX_REQUEST_LINE + 1)
-        return self.rfile.readline(MAX_REQUEST_LINE + 1) if line == b'\r\n' else line
-
-    def _is_request(self) -> bool:
-        if not self.raw_requestline:
-            return False
-        if len(self.raw_requestline) > MAX_REQUEST_LINE:
-            self.requestline = self.request_version = self.command = ''
-            self.send_error(414)
-            return False
-        return accepts_head(self)
-
-    def _respond(self) -> None:
-        environ = self.get_environ()
-        terminate_input(environ, self.rfile)
+    def _respond(self, request: Request) -> None:
+        names, client = self.server.names.of(self.connection), {'REMOTE_ADDR': self.client_address[0]}
+        environ: Environ = {**self.server.base_environ, **request.variables(), **names, **client}
+        expects = request.expects_to_be_asked
+        terminate_input(environ, Continue(self.rfile, self.connection) if expects else self.rfile)
         body: IO[bytes] = environ['wsgi.input']
         writer = ResponseWriter(
             body, cast('IO[bytes]', self.wfile), self.get_stderr(), environ, multithread=self.server.threaded
@@ -93,16 +83,6 @@ class RequestHandler(WSGIRequestHandler):
         writer.request_handler = self  # type: ignore[attr-defined]  # for the log; the stub lacks the attribute
         writer.run(self.server.handler)
         discard(body, self.connection)
-
-    def get_environ(self) -> dict[str, Any]:
-        """Return the environ (PEP 3333), with the address that was connected to and without ambiguous headers."""
-        environ = super().get_environ()
-        environ.update(self.server.names.of(self.connection))
-        environ['PATH_INFO'] = latin1_path(self.path)
-        if 'Content-Type' not in self.headers:
-            environ['CONTENT_TYPE'] = ''  # the standard library would invent text/plain
-        drop_ambiguous(environ, self.headers)
-        return environ
 
     def log_request(self, code: int | str = '-', size: int | str = '-') -> None:
         """Write a line about the request to the log, unless somebody else does."""

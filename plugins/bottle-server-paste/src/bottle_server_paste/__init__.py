@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from functools import partial
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bottle.serving import AcceptingAdapter, Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.connections import InFlight, WaitingConnections, discard
-from bottle.serving.environ import ServerNames, drop_ambiguous, framing_fault, latin1_path, terminate_input
+from bottle.serving.environ import ServerNames, terminate_input, threaded_environ
+from bottle.serving.messages import MAX_LINE, Continue, take_request
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Collection, Sequence
 
-    from bottle.serving.types import WSGIApplication
+    from bottle.serving.types import Environ, WSGIApplication
 
 OURS = {'application', 'host', 'port', 'handler', 'request_queue_size', 'start_loop', 'use_threadpool'}
 OURS |= {'ssl_context', 'ssl_pem'}  # Paste's TLS needs a module that pyOpenSSL has dropped
@@ -47,7 +50,8 @@ class PasteServer(AcceptingAdapter):
         connections, running = WaitingConnections(), InFlight()
         fewest = min(5, self.options.get('threadpool_workers', 5))  # by itself Paste asserts that there are 5
         pool = {'spawn_if_under': fewest, **(self.options.get('threadpool_options') or {})}
-        handler_class = _handler_class(connections, ServerNames(sockets))
+        always = threaded_environ(httpserver.WSGIHandler.server_version, multiprocess=self.shares_sockets)
+        handler_class = _handler_class(connections, ServerNames(sockets), always)
         options = {**self.options, 'threadpool_options': pool, 'handler': handler_class}
         silence = options.pop('socket_timeout', None) or SILENCE  # Paste drops fractions
         server = httpserver.serve(handler, '127.0.0.1', 0, start_loop=False, **options)
@@ -76,7 +80,7 @@ class PasteServer(AcceptingAdapter):
             raise ValueError(f'paste needs at least one thread: threadpool_workers is {workers!r}')
 
 
-def _handler_class(connections: WaitingConnections, names: ServerNames) -> type:
+def _handler_class(connections: WaitingConnections, names: ServerNames, always: Environ) -> type:
     """Return a request handler whose idle connections can be ended and whose environ follows PEP 3333."""
     from paste import httpserver
 
@@ -85,30 +89,29 @@ def _handler_class(connections: WaitingConnections, names: ServerNames) -> type:
 
         def handle_one_request(self) -> None:
             with connections.waiting(self.connection):
-                self.raw_requestline = self.rfile.readline(65537)
-            self.close_connection = True
-            if not self.raw_requestline or not self.parse_request():
-                return
-            if fault := framing_fault(self.headers):
-                self.send_error(400, fault)
-            else:
+                self.raw_requestline = self.rfile.readline(MAX_LINE)
+            if request := take_request(self):
+                self.request = request
                 self.wsgi_execute()
-                discard(self.body, self.connection)
+                discard(self.wsgi_environ['wsgi.input'], self.connection)
 
         def wsgi_write_chunk(self, chunk: bytes) -> None:
             super().wsgi_write_chunk(chunk)
             self.wfile.flush()  # what goes out together with the head
 
-        def wsgi_setup(self, environ: dict[str, Any] | None = None) -> None:
-            super().wsgi_setup(environ)
-            mended = self.wsgi_environ
-            mended['PATH_INFO'] = latin1_path(self.path)
-            drop_ambiguous(mended, self.headers)
-            mended.update(names.of(self.connection))
-            continues = self.headers.get('Expect', '').lower() == '100-continue'
-            raw = httpserver.ContinueHook(self.rfile, self.connection.sendall) if continues else self.rfile
-            terminate_input(mended, raw)
-            self.body = mended['wsgi.input']
+        def wsgi_setup(self, _: dict[str, Any] | None = None) -> None:
+            self.wsgi_curr_headers, self.wsgi_headers_sent = None, False
+            self.wsgi_environ = {
+                **always,
+                **self.request.variables(),
+                **names.of(self.connection),
+                'REMOTE_ADDR': self.client_address[0],
+                'wsgi.errors': sys.stderr,
+                'paste.httpserver.thread_pool': self.server.thread_pool,
+            }
+            self.server.thread_pool.worker_tracker[get_ident()][1] = self.wsgi_environ  # what each thread works on
+            asking = Continue(self.rfile, self.connection)
+            terminate_input(self.wsgi_environ, asking if self.request.expects_to_be_asked else self.rfile)
 
     return Handler
 
