@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socketserver
 import sys
-from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
 from bottle.serving.connections import WaitingConnections, discard
@@ -25,7 +25,6 @@ class ResponseWriter(ServerHandler):
     """Writes one HTTP/1.1 response and announces the end of the connection (RFC 9112, section 9.6)."""
 
     http_version = '1.1'
-    os_environ: ClassVar = {}  # a variable HTTP_PROXY of this process would pass for a header
     headers: Any
     _unsent = b''
 
@@ -80,6 +79,7 @@ class RequestHandler(WSGIRequestHandler):
         writer = ResponseWriter(
             body, cast('IO[bytes]', self.wfile), self.get_stderr(), environ, multithread=self.server.threaded
         )
+        writer.os_environ = {}  # a variable HTTP_PROXY of this process would pass for a header
         writer.request_handler = self  # type: ignore[attr-defined]  # for the log; the stub lacks the attribute
         writer.run(self.server.handler)
         discard(body, self.connection)

@@ -101,15 +101,10 @@ def _handler_class(connections: WaitingConnections, names: ServerNames, always: 
 
         def wsgi_setup(self, _: dict[str, Any] | None = None) -> None:
             self.wsgi_curr_headers, self.wsgi_headers_sent = None, False
-            self.wsgi_environ = {
-                **always,
-                **self.request.variables(),
-                **names.of(self.connection),
-                'REMOTE_ADDR': self.client_address[0],
-                'wsgi.errors': sys.stderr,
-                'paste.httpserver.thread_pool': self.server.thread_pool,
-            }
-            self.server.thread_pool.worker_tracker[get_ident()][1] = self.wsgi_environ  # what each thread works on
+            told = {'REMOTE_ADDR': self.client_address[0], 'wsgi.errors': sys.stderr}
+            pool = {'paste.httpserver.thread_pool': self.server.thread_pool}
+            found = {**always, **self.request.variables(), **names.of(self.connection), **told, **pool}
+            self.wsgi_environ = self.server.thread_pool.worker_tracker[get_ident()][1] = found
             asking = Continue(self.rfile, self.connection)
             terminate_input(self.wsgi_environ, asking if self.request.expects_to_be_asked else self.rfile)
 
