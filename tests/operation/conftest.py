@@ -1,4 +1,4 @@
-"""Every installed server that keeps running, as it is operated: options, workers, reloading, logs, a proxy in front."""
+"""Servers that keep running, as they are operated: options, workers, reloading, logs, a proxy in front."""
 
 from tests.serving.conftest import own, pytest_generate_tests, shared
 
