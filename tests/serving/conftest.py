@@ -10,8 +10,8 @@ import pytest
 from tests.support.processes import Server, serving
 
 HERE = Path(__file__).parent
-# One of each kind: threads for each connection, a pool of threads, an event loop before one, greenlets. What every other
-# adapter does by day is for the conformance kit.
+# One of each kind: a thread for each connection, a pool of threads, an event loop before one, greenlets. What every
+# other adapter does by day is for the conformance kit.
 BY_DAY = ('gevent', 'paste', 'waitress', 'wsgiref')
 NIGHTLY = os.environ.get('BOTTLE_NIGHTLY') == '1'
 
