@@ -1,0 +1,134 @@
+"""The server `bjoern`: one request after the other, in an event loop written in C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from contextlib import closing
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from bottle.errors import ServerError
+from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
+from bottle.serving.accepted import AcceptedConnections, has_queue
+from bottle.serving.environ import ServerNames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from bottle.serving.types import Environ, StartResponse, WSGIApplication
+
+TICK = 0.02  # seconds between two looks at what has changed
+INTERRUPT = {signal.SIGINT}  # what makes bjoern accept no more, and end when its connections have ended
+NAMES = {'SERVER_NAME': 'localhost', 'SERVER_PORT': '80'}  # on a unix socket, which has none
+
+
+class BjoernServer(ServerAdapter):
+    """Bjoern, with a drain that ends idle connections, which by itself it waits for without end."""
+
+    name = 'bjoern'
+    backend = Backend('bjoern', 'bjoern')
+    native_call = 'bjoern.server_run'
+    marks_chunked = True
+    capabilities = Capabilities(
+        concurrency='event-loop',
+        prebound_sockets=True,
+        unix_sockets=True,
+        ipv6=True,
+        chunked_requests=True,
+        streaming=True,
+        keep_alive=True,
+        graceful_drain=True,
+        file_wrapper=True,
+    )
+    _stopping = _ended = False
+
+    def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
+        """Serve one socket from the main thread until stopped, then until the last connection has ended."""
+        import bjoern
+
+        if len(sockets) != 1:
+            raise ServerError(f'bjoern listens on one address, not on {len(sockets)}: start a server for each')
+        if threading.current_thread() is not threading.main_thread():
+            raise ServerError('bjoern needs the main thread, which gets the signals: call run() there')
+        descriptor = os.dup(sockets[0].fileno())
+        # Bjoern takes SIGINT for itself and raises it once more in the end: only `_watch` may send it, or see it.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT)
+        previous = signal.signal(signal.SIGINT, lambda *_: None)
+        watcher = threading.Thread(target=self._watch, args=(sockets[0], descriptor, callable(previous)), daemon=True)
+        try:
+            if not self._stopping or has_queue(sockets):
+                watcher.start()
+                bjoern.server_run(descriptor, _mended(handler, sockets[0]))
+                self._ended = True
+                watcher.join()
+        finally:
+            signal.signal(signal.SIGINT, previous)
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            os.close(descriptor)
+
+    def stop(self) -> None:
+        """Let the watching thread see it when it looks next."""
+        self._stopping = True
+
+    def native_options(self) -> tuple[str, ...]:
+        """Return no names: there is nothing to choose."""
+        return ()
+
+    def _watch(self, listener: socket.socket, descriptor: int, interruptible: bool) -> None:
+        """Stop bjoern when nobody waits in the queue any more, then end idle connections; pass Ctrl-C on."""
+        connections, interrupted = AcceptedConnections([listener]), False
+        while not self._ended:
+            time.sleep(TICK)
+            if signal.sigpending() & INTERRUPT and signal.sigwait(INTERRUPT) and interruptible:
+                os.kill(os.getpid(), signal.SIGTERM)
+            if self._stopping and not interrupted and not has_queue([listener]):
+                interrupted = True
+                with closing(listener), socket.socket() as nobody:
+                    os.dup2(nobody.fileno(), descriptor, inheritable=False)  # who comes now is refused
+                    signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPT)
+                    signal.raise_signal(signal.SIGINT)
+                    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT)
+            if interrupted:
+                connections.end_idle()
+
+
+def _mended(handler: WSGIApplication, listener: socket.socket) -> WSGIApplication:
+    """Return an application that gets what PEP 3333 promises: its name, values without blanks around, `write`."""
+    names = {**NAMES, **ServerNames([listener]).of(listener)}
+    knows_clients = listener.family == socket.AF_INET  # it takes every address for one of IPv4
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        environ |= {name: value.strip(' \t') for name, value in environ.items() if name[:4] in ('HTTP', 'CONT')} | names
+        if not knows_clients:
+            del environ['REMOTE_ADDR']
+        written: list[bytes] = []
+
+        def start(*arguments: Any) -> Callable[[bytes], object]:
+            start_response(*arguments)
+            return written.append
+
+        result = handler(environ, start)
+        return Written(written, result) if written else result
+
+    return application
+
+
+class Written:
+    """What was written, and the response that follows it."""
+
+    def __init__(self, written: list[bytes], result: Any) -> None:
+        self._parts = chain(written, result)
+        self.close = getattr(result, 'close', lambda: None)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts
+
+
+@hookimpl
+def bottle_server_adapter() -> type[ServerAdapter]:
+    """Return the adapter."""
+    return BjoernServer

@@ -1,0 +1,131 @@
+"""The server `meinheld`: one request after the other, in an event loop written in C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import struct
+import threading
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bottle.errors import ServerError
+from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
+from bottle.serving.accepted import AcceptedConnections, has_queue
+from bottle.serving.environ import ServerNames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from bottle.serving.types import Environ, StartResponse, WSGIApplication
+
+TICK = 0.02  # seconds between two looks at idle connections
+SILENCE = struct.pack('@ll', 30, 0)  # seconds and microseconds that a client may take nothing
+LARGEST = (1 << 31) - 1  # what fits into meinheld's limit on bodies
+NAMES = {'SERVER_NAME': 'localhost', 'SERVER_PORT': '80'}  # on a unix socket, which has none
+INSTALL = 'python -m pip install greenlet && python -m pip install --no-deps --no-build-isolation meinheld'
+
+
+class MeinheldServer(ServerAdapter):
+    """Meinheld, with a drain that neither cuts what takes more than a second nor waits for idle connections."""
+
+    name = 'meinheld'
+    backend = Backend('meinheld', 'meinheld.server', install=INSTALL)
+    native_call = 'meinheld.server.run'
+    native_names: ClassVar = {'max_body': 'max_content_length'}
+    marks_chunked = True
+    capabilities = Capabilities(
+        concurrency='event-loop',
+        prebound_sockets=True,
+        unix_sockets=True,
+        ipv6=True,
+        chunked_requests=True,
+        streaming=True,
+        graceful_drain=True,
+        file_wrapper=True,
+    )
+    _stopping = _scheduled = _ended = False
+
+    def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
+        """Serve from the main thread until stopped, then until the last connection has ended."""
+        from meinheld import server
+
+        if threading.current_thread() is not threading.main_thread():
+            raise ServerError('meinheld needs the main thread, which gets the signals: call run() there')
+        for name, value in self.options.items():
+            getattr(server, f'set_{name}')(value)
+        if self.quiet or not self.logs_requests:
+            server.set_access_logger(None)
+        self._listeners, self._descriptors = sockets, [os.dup(each.fileno()) for each in sockets]
+        server.set_listen_socket(self._descriptors)
+        previous = signal.signal(signal.SIGURG, lambda *_: None)  # it does nothing but wake the loop
+        self._scheduled = bool(server.schedule_call(0, self._look))  # before the first request
+        threading.Thread(target=self._watch, args=(server.schedule_call,), daemon=True).start()
+        try:
+            server.run(_mended(handler, sockets), silent=True)
+        finally:
+            self._ended = True
+            signal.signal(signal.SIGURG, previous)
+
+    def stop(self) -> None:
+        """Let the loop see it when it looks next."""
+        self._stopping = True
+
+    def native_options(self) -> Collection[str]:
+        """Return the names of meinheld's settings."""
+        return ('client_body_buffer_size', 'keepalive', 'max_content_length', 'picoev_max_fd')
+
+    @classmethod
+    def native_value(cls, option: str, value: Any) -> Any:
+        """Return the limit on bodies as meinheld can hold it."""
+        return min(value, LARGEST) if option == 'max_body' else value
+
+    def _watch(self, schedule: Callable[..., object]) -> None:
+        """Let the loop look for signals and `stop` all the time; in a drain, wake it and end idle connections."""
+        connections = AcceptedConnections(self._listeners)
+        while not self._ended:
+            if not self._scheduled:
+                self._scheduled = True
+                schedule(0, self._look)
+            for _ in range(2):  # the loop ends at a wake-up at which nothing is scheduled
+                if self._stopping:
+                    connections.end_idle()
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGURG)
+                time.sleep(TICK)
+
+    def _look(self) -> None:
+        """Handle signals; when stopped, accept no more once nobody waits in the queue. Called by the loop."""
+        from meinheld import server
+
+        self._scheduled = False
+        for number in () if self._stopping else (signal.SIGINT, signal.SIGTERM):  # meinheld has taken them
+            signal.signal(number, signal.getsignal(number))
+        if self._stopping and self._descriptors and not has_queue(self._listeners):
+            for descriptor, listener in zip(self._descriptors, self._listeners, strict=False):
+                server.cancel_wait(descriptor)
+                os.close(descriptor)
+                listener.close()
+            self._descriptors.clear()  # else meinheld would close them again, whoever has these numbers then
+
+
+def _mended(handler: WSGIApplication, sockets: Sequence[socket.socket]) -> WSGIApplication:
+    """Return an application that is told who has connected, and where: meinheld remembers the last client alone."""
+    names = ServerNames(sockets)
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        with socket.socket(fileno=os.dup(environ['meinheld.client'].get_fd())) as connection:
+            environ.update(names.of(connection) or NAMES)
+            peer = connection.getpeername()
+            connection.setblocking(True)  # greenlet has changed: meinheld fails where it would wait for the client
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, SILENCE)
+        environ.update(zip(('REMOTE_ADDR', 'REMOTE_PORT'), map(str, peer[:2] if peer else ('', '')), strict=True))
+        return handler(environ, start_response)
+
+    return application
+
+
+@hookimpl
+def bottle_server_adapter() -> type[ServerAdapter]:
+    """Return the adapter."""
+    return MeinheldServer
