@@ -18,9 +18,10 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from subprocess import DEVNULL
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
-from bottle.errors import BackendMissing, ServerError
+from bottle.errors import BackendMissing
 from bottle.serving.adapter import ServerAdapter
 from bottle.serving.connections import AcceptLoop, InFlight
 from bottle.serving.environ import ServerNames
@@ -36,19 +37,29 @@ VARIABLE = 'BOTTLE_PYTHON27'
 FLUP = 'flup==1.0.2'
 PROBE = 'import sys; assert sys.version_info[:2] == (2, 7), "this is no Python 2.7"; import flup.client.scgi_app, {}'
 PROBE_LIMIT = 30.0  # seconds that an interpreter may take to import the server
-SHORTEST_LIFE = 1.0  # seconds: a server that ends sooner would end again
+PAUSE = 0.1  # seconds between the end of a child and the start of the next one
 
 logger = logging.getLogger('bottle.server')
 
 # What the program of each child begins with; it is Python 2.
 PREAMBLE = """
-import json, os, sys
+import json, os, re, sys
 from flup.client.scgi_app import SCGIApp
 
 given = json.loads(sys.argv[1])
 orders = given['orders']
 names = dict((str(name), str(value)) for name, value in given['names'].items())
 bridge = SCGIApp(connect=str(given['place']))
+
+TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+REQUEST_LINE = re.compile(TOKEN + r' [!-~\\x80-\\xff]+ HTTP/1\\.[01]\\r?\\n')
+FIELD = re.compile('(%s):[ \\t]*([^\\0-\\x08\\x0a-\\x1f\\x7f]*?)[ \\t]*\\r?\\n' % TOKEN)
+FIELDS = re.compile('(?:%s)*$' % FIELD.pattern)
+
+
+def fields_of(head):  # None: malformed (RFC 9112, sections 2.2 to 5.1); the old servers let it pass
+    line = REQUEST_LINE.match(head)
+    return FIELD.findall(head, line.end()) if line and FIELDS.match(head, line.end()) else None
 
 
 def refused(status, start_response):
@@ -97,18 +108,11 @@ class BridgedAdapter(ServerAdapter):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._stopping = False
-        self._failure = ''
-        self._sockets: list[socket.socket] = []
-        self._orders: set[int] = set()
+        self._children: dict[BinaryIO, socket.socket] = {}  # where each takes orders, and what it listens on
 
     def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
-        """Answer what the children hand over until they have ended, then wait for what runs.
-
-        Raises:
-            ServerError: a child cannot serve.
-        """
+        """Answer what the children hand over until they have ended, then wait for what runs."""
         requests, children = InFlight(), InFlight()
-        self._sockets.extend(sockets)
         with tempfile.TemporaryDirectory(prefix='bottle-') as folder, socket.socket(socket.AF_UNIX) as listener:
             place = str(Path(folder, 'scgi'))
             listener.bind(place)  # nobody else may enter the folder
@@ -127,17 +131,14 @@ class BridgedAdapter(ServerAdapter):
             _start_thread(end)
             loop.run()
             requests.wait()
-        if self._failure:
-            raise ServerError(self._failure)
 
     def stop(self) -> None:
         """Let the children drain, and listen no more."""
         self._stopping = True
-        for order in [*self._orders]:
-            with contextlib.suppress(OSError):  # the child has ended
-                os.write(order, b'.')
-        for each in self._sockets:  # the children have them
-            each.close()
+        for order, listener in [*self._children.items()]:
+            with contextlib.suppress(OSError, ValueError):  # it has ended
+                order.write(b'.')
+            listener.close()
 
     def interpreter(self) -> str:
         """Return the interpreter that runs the server."""
@@ -153,15 +154,7 @@ class BridgedAdapter(ServerAdapter):
         Raises:
             BackendMissing: there is none; the text holds what to type.
         """
-        try:
-            probe = self._start(PROBE.format(self.module), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            with probe:
-                printed = probe.communicate(timeout=PROBE_LIMIT)[1].decode(errors='replace').split('\n')
-            reason = (
-                next((line for line in reversed(printed) if 'Error' in line), printed[0]) if probe.returncode else ''
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            reason = str(error)
+        reason = self._fault()
         if reason:
             raise BackendMissing(
                 f'the server {self.name!r} needs a Python 2.7, and {self.interpreter()} cannot run it ({reason}): '
@@ -169,51 +162,51 @@ class BridgedAdapter(ServerAdapter):
                 f'with the option python or the variable {VARIABLE}'
             )
 
+    def _fault(self) -> str:
+        """Return why the interpreter cannot run the server, or an empty text."""
+        try:
+            with self._start(PROBE.format(self.module), stdout=DEVNULL, stderr=subprocess.PIPE) as probe:
+                killer = threading.Timer(PROBE_LIMIT, probe.kill)
+                killer.start()
+                printed = probe.communicate()[1].decode(errors='replace').split('\n')
+                killer.cancel()
+        except OSError as error:
+            return str(error)
+        found = [line for line in printed if 'Error' in line] or printed[:1]
+        return (found[-1] or f'exit code {probe.returncode}') if probe.returncode else ''
+
     def explain(self) -> str:
         """Return what is started, as a line for the shell, with what it calls."""
         return f'{self.interpreter()} -c ... # {self.native_call}'
 
     def _keep(self, listener: socket.socket, place: str) -> None:
         """Run a child, and another one when it has ended by itself."""
-        began, code = 0.0, ''
-        while not self._stopping:
-            if began and time.monotonic() - began < SHORTEST_LIFE:
-                self._failure = f'the Python 2.7 process of {self.name} ends at once: {code}'
-                self.stop()
-                return
-            if began:
-                logger.error('the Python 2.7 process of %s has ended: %s; a new one is started', self.name, code)
-            began = time.monotonic()
-            code = self._run(listener, place)
+        while code := self._run(listener, place):
+            logger.error('the Python 2.7 process of %s has ended, %s: a new one is started', self.name, code)
+            time.sleep(PAUSE)
 
     def _run(self, listener: socket.socket, place: str) -> str:
-        """Run a child until it ends; return what is known of its end."""
+        """Run a child until it ends; return what is known of its end, if it has not been told to end."""
         names = {'SERVER_NAME': 'localhost', 'SERVER_PORT': '0', **ServerNames([listener]).of(listener)}
-        reader, order = os.pipe()
+        reader, writer = os.pipe()
         given = {'orders': reader, 'place': place, 'names': names, 'family': listener.family, 'options': self.options}
-        streams = {'stdin': listener, 'stdout': subprocess.DEVNULL, 'stderr': sys.stderr}
-        try:
-            child = self._start(
-                PREAMBLE + self.program.read_text(encoding='utf-8'),
-                json.dumps(given),
-                **streams,
-                pass_fds=[reader],
-                start_new_session=True,
-            )
-            self._orders.add(order)
+        program = PREAMBLE + self.program.read_text(encoding='utf-8')
+        streams = {'stdin': listener, 'stdout': DEVNULL, 'stderr': sys.stderr}
+        with os.fdopen(reader, 'rb'), os.fdopen(writer, 'wb', buffering=0) as order:
+            try:
+                child = self._start(program, json.dumps(given), **streams, pass_fds=[reader])
+            except OSError as error:
+                return '' if self._stopping else str(error)
+            self._children[order] = listener
             if self._stopping:
                 self.stop()
-            return f'exit code {child.wait()}'
-        except (OSError, ValueError) as error:  # a socket that was closed has no number
-            return str(error)
-        finally:
-            self._orders.discard(order)
-            os.close(reader)
-            os.close(order)
+            code = child.wait()
+            del self._children[order]
+        return '' if self._stopping else f'exit code {code}'
 
     def _start(self, program: str, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
         command = [self.interpreter(), '-uWignore', '-c', program, *arguments]
-        return subprocess.Popen(command, **options)  # noqa: S603  # the interpreter that the user names, no shell
+        return subprocess.Popen(command, start_new_session=True, **options)  # noqa: S603  # the interpreter that the user names, no shell
 
 
 def _start_thread(task: Any) -> None:

@@ -25,6 +25,7 @@ LONGEST_SIZE = 9  # digits
 BODILESS = ('204', '304')
 UNSAFE = re.compile('[\0-\x08\x0a-\x1f\x7f]')
 MEMORY = 1 << 20  # bytes of a response that are kept in memory
+LONGEST_BODY = 1 << 28  # bytes of a response: the other side keeps all of it in memory
 
 
 def respond(connection: socket.socket, handler: WSGIApplication) -> None:
@@ -61,12 +62,14 @@ def read_environ(stream: Any) -> Environ:
         raise ValueError('the request does not begin with a netstring')
     fields = stream.read(int(size)).decode('latin-1').split('\0')
     stream.read(1)  # the comma
-    environ: Environ = dict(zip(fields[::2], fields[1::2], strict=False))
+    environ: Environ = {name: value.strip(' \t') for name, value in zip(fields[::2], fields[1::2], strict=False)}
     target = environ.pop('REQUEST_URI')
     environ.update(PATH_INFO=latin1_path(target), SCRIPT_NAME='', QUERY_STRING=target.partition('?')[2])
     environ.setdefault('CONTENT_TYPE', '')
     del environ['SCGI']
     terminate_input(environ, stream)
+    if environ['CONTENT_LENGTH'] == '0':  # it is sent in any case
+        del environ['CONTENT_LENGTH']
     return environ
 
 
@@ -120,6 +123,10 @@ class ResponseWriter(BaseHandler):
         self.headers_sent = True
 
     def _write(self, data: bytes) -> None:
+        if self.bytes_sent > LONGEST_BODY:
+            raise ValueError(
+                f'a response of more than {LONGEST_BODY} bytes cannot be handed over: let another server send it'
+            )
         self.body.write(data)
 
     def _flush(self) -> None:
