@@ -12,7 +12,7 @@ from tests.support.sources import CORE, DISTRIBUTIONS, repository_files, tree
 FILES = ('README.md', 'CHANGELOG.md', 'LICENSE', 'pyproject.toml')
 LONGEST_PYPROJECT = 45
 ADAPTER_LINES = range(30, 121)
-FORKING_LINES = range(30, 181)  # with worker processes of its own, each of which has to stop as ours do
+FORKING_LINES = range(30, 191)  # with worker processes of its own, each of which has to stop as ours do
 FORKING = {'bottle-server-gunicorn'}
 ALIASES = {'bottle-server-rocket': ['rocket3']}
 SERVER_PREFIX = 'bottle-server-'

@@ -257,7 +257,7 @@ class Exchange:
         address: Any,
         *,
         reused: bool = False,
-        may_persist: Callable[[], bool] = bool,
+        may_persist: Callable[[], bool] = lambda: True,
     ) -> bool:
         """Read one request and answer it; return whether the connection may be used for another one.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from email.message import Message
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +12,8 @@ from bottle.serving.environ import framing_fault, latin1_path
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+
+    from _typeshed import WriteableBuffer
 
 MAX_LINE = 65536  # bytes of a request line
 MAX_HEAD = 65536  # bytes of a header section
@@ -82,6 +85,27 @@ class Request(NamedTuple):
             'SERVER_PROTOCOL': self.version,
             **header_variables(self.headers),
         }
+
+
+class _Incoming(io.RawIOBase):
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        return self._connection.recv_into(buffer)
+
+
+def incoming(connection: socket.socket) -> io.BufferedReader:
+    """Return what a connection is read from; unlike the standard library's, it can be read again after a timeout.
+
+    Parameters:
+        connection: the connected socket; it is not closed with the reader.
+    """
+    return io.BufferedReader(_Incoming(connection), MAX_LINE)
 
 
 def read_request(first: bytes, readline: Callable[[int], bytes], limit: int = MAX_HEAD) -> Request:
