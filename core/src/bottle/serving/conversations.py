@@ -23,14 +23,16 @@ class Conversation:
 
     Attributes:
         engine: where it happens.
+        turns: the connection.
         answered: done when the response is sent, or cut.
     """
 
     def __init__(self, engine: Engine, turns: Turns) -> None:
         self.answered: asyncio.Future[None] = engine.loop.create_future()
         self.engine = engine
-        self._turns = turns
+        self.turns = turns
         self._upload: Upload | None = None
+        self._incomplete = True
 
     def begin(
         self, method: str, target: str, version: str, headers: Iterable[tuple[str, str]], *, tls: bool = False
@@ -44,13 +46,13 @@ class Conversation:
             headers: names and values in their order, read as latin-1.
             tls: whether the connection is encrypted.
         """
-        self._turns.begin()
+        self.turns.begin()
         scheme = 'https' if tls else 'http'
-        request = Request(method, target, version, headers, scheme, self._turns.server, self._turns.client)
+        request = Request(method, target, version, headers, scheme, self.turns.server, self.turns.client)
         self._upload = self.engine.upload(request)
 
     def receive(self, data: bytes) -> bool:
-        """Receive a piece of the body; return whether the rest need not be waited for.
+        """Receive a piece of the body; when the rest is not needed, answer at once. Return whether that is so.
 
         Parameters:
             data: the piece; may be empty.
@@ -61,11 +63,14 @@ class Conversation:
         if self._upload is None:
             return True
         self._upload.receive(data)
+        if self._upload.is_refused:
+            self.respond()
         return self._upload.is_refused
 
     def respond(self) -> None:
-        """Let a thread answer the request."""
-        if self._upload is not None:
+        """Let a thread answer the request, unless one does so already."""
+        if self._upload is not None and self._incomplete:
+            self._incomplete = False
             self.engine.respond(self._upload, self)
 
     @property
@@ -74,8 +79,9 @@ class Conversation:
         return self._upload is not None and self._upload.expected and not self._upload.too_large
 
     def lose(self) -> None:
-        """Forget a request that will not be completed."""
-        if self._upload is not None:
+        """Forget a request that will not be completed, unless it is being answered."""
+        if self._upload is not None and self._incomplete:
+            self._incomplete = False
             self._upload.close()
 
     def send(self, head: Head | None, data: bytes, *, end: bool) -> None:

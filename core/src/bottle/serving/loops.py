@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from bottle.serving.adapter import Capabilities, ServerAdapter
@@ -17,7 +18,7 @@ from bottle.serving.options import DEFAULT_MAX_BODY
 from bottle.serving.sockets import close
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 
     from bottle.serving.gateway import Request, Transport
     from bottle.serving.types import WSGIApplication
@@ -44,9 +45,11 @@ class Turns:
         self._connection = connection
         self._connections = engine.connections
         self._waiting = engine.connections.waiting(self)
+        self._loop = engine.loop
+        self._room: asyncio.Future[None] | None = None  # while the client takes less than it is sent
 
     def begin(self) -> None:
-        """Note that a request has come, or that the connection has ended."""
+        """Note that a request has come."""
         self._waiting.__exit__()
 
     def end(self, *, reused: bool = True) -> None:
@@ -56,6 +59,25 @@ class Turns:
             reused: whether a request was answered before.
         """
         self._waiting = self._connections.waiting(self, reused=reused)
+
+    def close(self) -> None:
+        """Note that the connection has ended."""
+        self.begin()
+        self.resume()
+
+    def pause(self) -> None:
+        """Note that the client does not keep up; for backends that tell so."""
+        self._room = self._loop.create_future()
+
+    def resume(self) -> None:
+        """Note that there is room for more, or that nobody needs it any more."""
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    async def room(self) -> None:
+        """Wait while the client does not keep up."""
+        if self._room is not None:
+            await self._room
 
     def fileno(self) -> int:
         """Return the number of the open file."""
@@ -173,6 +195,58 @@ class Engine:
             self.loop.close()
 
 
+class Wire(asyncio.Protocol):
+    """A connection of asyncio for a backend that knows it by other names. A subclass says what happens to its bytes.
+
+    Parameters:
+        open: all connections that are open.
+        turns: the connection.
+
+    Attributes:
+        names: the backend's names of what a transport of asyncio can do.
+        transport: sends bytes.
+        tls: whether the connection is encrypted.
+    """
+
+    names: ClassVar[Mapping[str, str]] = {}
+    transport: Any = None
+    tls = False
+
+    def __init__(self, open: set[Any], turns: Turns) -> None:
+        self.turns = turns
+        self._open = open
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin.
+
+        Parameters:
+            transport: sends bytes.
+        """
+        self._open.add(self)
+        self.transport = transport
+        self.tls = transport.get_extra_info('sslcontext') is not None
+        for theirs, ours in self.names.items():
+            setattr(self, theirs, getattr(transport, ours))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End.
+
+        Parameters:
+            exc: what went wrong; None if nothing did.
+        """
+        del exc
+        self._open.discard(self)
+        self.turns.close()
+
+    def pause_writing(self) -> None:
+        """Let the response wait: the client does not keep up."""
+        self.turns.pause()
+
+    def resume_writing(self) -> None:
+        """Let the response go on."""
+        self.turns.resume()
+
+
 class Server(NamedTuple):
     """A backend in a loop, as functions that are called there.
 
@@ -209,12 +283,31 @@ class LoopAdapter(ServerAdapter):
     _stopping = False
 
     def server(self, engine: Engine) -> Server:
-        """Return the backend.
+        """Return the backend; called in the loop.
 
         Parameters:
             engine: the loop that it runs in, and what it serves.
         """
         raise NotImplementedError
+
+    def native_options(self) -> Collection[str]:
+        """Return the options that this class has for every backend."""
+        return set(self.native_names.values())
+
+    def protocol_server(self, engine: Engine, protocol: Callable[..., Any], connected: Callable[[], int]) -> Server:
+        """Return a backend that is a protocol of asyncio.
+
+        Parameters:
+            engine: the loop that it runs in.
+            protocol: makes one for a connection, given as `turns`.
+            connected: returns how many are open.
+        """
+
+        def begin(connection: socket.socket, address: Any) -> None:
+            made = partial(protocol, turns=Turns(engine, connection, address))
+            engine.connect(made, connection, self.options.get('ssl_context'))
+
+        return Server(begin, lambda: len(engine.connecting) + connected())
 
     def options_of_backend(self) -> dict[str, Any]:
         """Return the options but for those that this class has for every backend."""
@@ -230,7 +323,7 @@ class LoopAdapter(ServerAdapter):
         threads = self.options.get(self.native_names['threads'], THREADS)
         limit = self.options.get(self.native_names['max_body'], DEFAULT_MAX_BODY)
         with Engine(self.new_loop(), handler, sockets, threads, limit) as engine:
-            server = self.server(engine)
+            server: Server = engine.wait(_called(self.server, engine))
 
             def take(connection: socket.socket, address: Any) -> None:
                 connection.setblocking(False)
@@ -252,5 +345,5 @@ class LoopAdapter(ServerAdapter):
             self._accepting.stop()
 
 
-async def _called(function: Callable[[], int]) -> int:
-    return function()
+async def _called(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)

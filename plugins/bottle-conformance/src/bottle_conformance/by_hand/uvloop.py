@@ -1,0 +1,26 @@
+"""aiohttp with aiohttp-wsgi, in the event loop of uvloop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from bottle_conformance.by_hand import aiohttp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bottle.serving.types import WSGIApplication
+
+
+def serve(application: WSGIApplication, ready: Callable[[int], object]) -> None:
+    """Serve an application.
+
+    Parameters:
+        application: the WSGI application.
+        ready: called with the port.
+    """
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    aiohttp.serve(application, ready)
