@@ -99,7 +99,7 @@ def test_the_application_knows_where_it_is_served(tmp_path: Path, host: str) -> 
         environ = about(server)['environ']
         port = server.url.rstrip('/').rpartition(':')[2]
         assert (environ['SERVER_NAME'], environ['SERVER_PORT']) == (host, port)
-        assert environ.get('REMOTE_ADDR') == ('127.0.0.1' if host == '127.0.0.1' else None)
+        assert environ['REMOTE_ADDR'] == ('127.0.0.1' if host == '127.0.0.1' else '')
 
 
 def test_a_chunked_body_is_decoded(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_it_listens_on_one_address() -> None:
 
 
 def test_it_needs_the_main_thread() -> None:
-    with start(Bottle(), 'bjoern', port=0) as server, pytest.raises(ServerError, match='bjoern needs the main thread'):
+    with start(Bottle(), 'bjoern', port=0) as server, pytest.raises(ServerError, match='needs the main thread'):
         server.wait(10)
 
 

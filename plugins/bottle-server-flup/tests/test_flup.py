@@ -41,8 +41,8 @@ def fail():
 
 @route('/cut')
 def cut():
-    yield b'x' * 1000
-    raise RuntimeError('too late')
+    yield b'first '
+    raise RuntimeError(open('gate', 'rb').read(1))
 
 @route('/held')
 def held():
@@ -116,11 +116,16 @@ def test_what_is_only_the_web_servers_is_not_in_the_environ(web: WebServer) -> N
 
 
 def test_a_response_that_fails_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / 'gate')
     with behind_lighttpd(tmp_path, 'fastcgi') as (server, web), closing(connect(web.url)) as connection:
         connection.request('GET', '/cut')
+        response = connection.getresponse()
+        assert response.read(6) == b'first '
+        with (tmp_path / 'gate').open('wb') as gate:
+            gate.write(b'.')
         with pytest.raises(IncompleteRead):
-            connection.getresponse().read()
-        server.await_lines('RuntimeError: too late')
+            response.read()
+        server.await_lines("RuntimeError: b'.'")
 
 
 @pytest.mark.parametrize('protocol', MODULES)

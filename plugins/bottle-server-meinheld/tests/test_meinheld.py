@@ -113,7 +113,7 @@ def test_a_chunked_body_is_decoded(tmp_path: Path) -> None:
 def test_it_needs_the_main_thread() -> None:
     with (
         start(Bottle(), 'meinheld', port=0) as server,
-        pytest.raises(ServerError, match='meinheld needs the main thread'),
+        pytest.raises(ServerError, match='needs the main thread'),
     ):
         server.wait(10)
 

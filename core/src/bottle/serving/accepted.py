@@ -7,20 +7,36 @@ import select
 import socket
 import stat
 import struct
+import threading
 import time
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bottle.errors import ServerError
 from bottle.serving.connections import LINGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+UNIX_NAMES = {'SERVER_NAME': 'localhost', 'SERVER_PORT': '80'}  # for an environ, where the socket has none
 OPEN_FILES = '/dev/fd'
 TCP_INFO_SIZE = 160  # bytes of `struct tcp_info` of Linux, up to what is read of it
 LAST_DATA = 44  # where it says, in milliseconds, when data was sent, an acknowledgement sent, and data received
 DATA_SEGMENTS = 152  # where it says how many segments with data came in and went out
+
+
+def require_main_thread(name: str) -> None:
+    """Make sure that a backend which takes signals for itself is started where they arrive.
+
+    Parameters:
+        name: the name of the server.
+
+    Raises:
+        ServerError: this is another thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise ServerError(f'the server {name!r} needs the main thread, which gets the signals: call run() there')
 
 
 class AcceptedConnections:

@@ -8,22 +8,21 @@ import socket
 import threading
 import time
 from contextlib import closing
-from itertools import chain
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bottle.errors import ServerError
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
-from bottle.serving.accepted import AcceptedConnections, has_queue
+from bottle.serving.accepted import UNIX_NAMES, AcceptedConnections, has_queue, require_main_thread
 from bottle.serving.environ import ServerNames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from bottle.serving.types import Environ, StartResponse, WSGIApplication
 
 TICK = 0.02  # seconds between two looks at what has changed
 INTERRUPT = {signal.SIGINT}  # what makes bjoern accept no more, and end when its connections have ended
-NAMES = {'SERVER_NAME': 'localhost', 'SERVER_PORT': '80'}  # on a unix socket, which has none
 
 
 class BjoernServer(ServerAdapter):
@@ -52,8 +51,7 @@ class BjoernServer(ServerAdapter):
 
         if len(sockets) != 1:
             raise ServerError(f'bjoern listens on one address, not on {len(sockets)}: start a server for each')
-        if threading.current_thread() is not threading.main_thread():
-            raise ServerError('bjoern needs the main thread, which gets the signals: call run() there')
+        require_main_thread(self.name)
         descriptor = os.dup(sockets[0].fileno())
         # Bjoern takes SIGINT for itself and raises it once more in the end: only `_watch` may send it, or see it.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT)
@@ -62,7 +60,9 @@ class BjoernServer(ServerAdapter):
         try:
             if not self._stopping or has_queue(sockets):
                 watcher.start()
-                bjoern.server_run(descriptor, _mended(handler, sockets[0]))
+                unknown = {} if sockets[0].family == socket.AF_INET else {'REMOTE_ADDR': ''}  # it knows IPv4 alone
+                names = {**(ServerNames(sockets).of(sockets[0]) or UNIX_NAMES), **unknown}
+                bjoern.server_run(descriptor, partial(_mended, handler, names))
                 self._ended = True
                 watcher.join()
         finally:
@@ -96,36 +96,22 @@ class BjoernServer(ServerAdapter):
                 connections.end_idle()
 
 
-def _mended(handler: WSGIApplication, listener: socket.socket) -> WSGIApplication:
-    """Return an application that gets what PEP 3333 promises: its name, values without blanks around, `write`."""
-    names = {**NAMES, **ServerNames([listener]).of(listener)}
-    knows_clients = listener.family == socket.AF_INET  # it takes every address for one of IPv4
+def _mended(app: WSGIApplication, names: Environ, environ: Environ, start: StartResponse) -> Iterable[bytes]:
+    """Call an application with the server's name, with values without blanks around them, and with `write`."""
+    environ |= {name: value.strip(' \t') for name, value in environ.items() if name[:4] in ('HTTP', 'CONT')} | names
+    written: list[bytes] = []
 
-    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        environ |= {name: value.strip(' \t') for name, value in environ.items() if name[:4] in ('HTTP', 'CONT')} | names
-        if not knows_clients:
-            del environ['REMOTE_ADDR']
-        written: list[bytes] = []
+    def start_response(*arguments: Any) -> Callable[[bytes], object]:
+        start(*arguments)
+        return written.append
 
-        def start(*arguments: Any) -> Callable[[bytes], object]:
-            start_response(*arguments)
-            return written.append
-
-        result = handler(environ, start)
-        return Written(written, result) if written else result
-
-    return application
-
-
-class Written:
-    """What was written, and the response that follows it."""
-
-    def __init__(self, written: list[bytes], result: Any) -> None:
-        self._parts = chain(written, result)
-        self.close = getattr(result, 'close', lambda: None)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._parts
+    result = app(environ, start_response)
+    if not written:
+        return result
+    try:
+        return [*written, *result]
+    finally:
+        getattr(result, 'close', str)()
 
 
 @hookimpl

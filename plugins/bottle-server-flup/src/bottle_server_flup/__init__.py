@@ -6,6 +6,7 @@ import inspect
 import logging
 import socket
 import traceback
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
     from bottle.serving.types import Environ, StartResponse, WSGIApplication
 
 MODULES = {'fastcgi': 'flup.server.fcgi', 'scgi': 'flup.server.scgi', 'ajp': 'flup.server.ajp'}
-DEFAULTS = {'protocol': 'fastcgi', 'maxSpare': 5, 'loggingLevel': logging.WARNING}  # 20 would tell of each request
-OURS = {'application', 'bindAddress', 'umask', 'allowedServers', 'forceCGI', 'multiprocess', 'kw'}
-OURS |= {'multiplexed'}  # nobody does it, and whether such a connection is idle could not be told
+DEFAULTS = {'protocol': 'fastcgi', 'maxSpare': 5}
+OURS = {'application', 'bindAddress', 'umask', 'allowedServers', 'forceCGI', 'kw', 'multiprocess', 'multiplexed'}
 # A Proxy header would pass for the variable that configures proxies; the web server has decoded a body in chunks.
 DROPPED = ('HTTP_PROXY', 'HTTP_TRANSFER_ENCODING', 'HTTP_CONTENT_TYPE', 'HTTP_CONTENT_LENGTH')
 
@@ -52,14 +52,13 @@ class FlupServer(AcceptingAdapter):
         options = {**DEFAULTS, **self.options, 'multiprocess': self.shares_sockets}
         protocol = options.pop('protocol')
         options['maxSpare'] = min(options['maxSpare'], options.get('maxThreads', options['maxSpare']))
-        if protocol == 'fastcgi':
-            del options['loggingLevel']
-        server = import_module(MODULES[protocol]).WSGIServer(_mended(handler, protocol), **options)
-        server.handler = _cut_on_failure(server.handler)
-        connection_class = _connection_class(server._jobClass, connections)
+        server = import_module(MODULES[protocol]).WSGIServer(partial(_mended, handler, protocol), **options)
+        logging.getLogger(f'{protocol}-wsgi').setLevel(options.get('loggingLevel', logging.WARNING))  # no requests
+        server.handler = partial(_cut_on_failure, server.handler)
+        task_class = _connection_class(server._jobClass, connections)
 
         def queue(connection: socket.socket, address: Any) -> None:
-            task = connection_class(connection, address or ('', 0), server, None)
+            task = task_class(connection, address or ('', 0), server, None)
             task.run = running.counted(task.run)
             server._threadPool.addJob(task)
 
@@ -79,35 +78,27 @@ class FlupServer(AcceptingAdapter):
         return {'protocol'}.union(*(inspect.signature(each).parameters for each in classes)) - OURS
 
 
-def _mended(handler: WSGIApplication, protocol: str) -> WSGIApplication:
-    """Return an application that gets an environ as PEP 3333 wants it."""
-
-    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        for name in DROPPED:
-            environ.pop(name, None)
-        if protocol == 'ajp':  # flup takes the request target for the path
-            environ['PATH_INFO'] = latin1_path(environ['REQUEST_URI'])[len(environ['SCRIPT_NAME']) :]
-        if 'CONTENT_LENGTH' in environ or protocol != 'fastcgi':
-            terminate_input(environ, environ['wsgi.input'])
-        environ['wsgi.input_terminated'] = True  # in FastCGI a record tells where a body without a length ends
-        return handler(environ, start_response)
-
-    return application
+def _mended(app: WSGIApplication, protocol: str, environ: Environ, start: StartResponse) -> Iterable[bytes]:
+    """Call an application with an environ as PEP 3333 wants it."""
+    for name in DROPPED:
+        environ.pop(name, None)
+    if protocol == 'ajp':  # flup takes the request target for the path
+        environ['PATH_INFO'] = latin1_path(environ['REQUEST_URI'])[len(environ['SCRIPT_NAME']) :]
+    if 'CONTENT_LENGTH' in environ or protocol != 'fastcgi':
+        terminate_input(environ, environ['wsgi.input'])
+    environ['wsgi.input_terminated'] = True  # in FastCGI a record tells where a body without a length ends
+    return app(environ, start)
 
 
-def _cut_on_failure(handle: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return flup's handler of requests, but one that lets nobody take a response that failed for a whole one."""
-
-    def handler(request: Any) -> Any:
-        try:
-            return handle(request)
-        except Exception:
-            traceback.print_exc()
-            if hasattr(request, 'stdout') and request.stdout.dataWritten:  # AJP has none
-                request._conn._sock.shutdown(socket.SHUT_RDWR)
-            raise
-
-    return handler
+def _cut_on_failure(handle: Callable[[Any], Any], request: Any) -> Any:
+    """Let flup handle a request, and let nobody take a response that failed for a whole one."""
+    try:
+        return handle(request)
+    except Exception:
+        traceback.print_exc()
+        if hasattr(request, 'stdout') and request.stdout.dataWritten:
+            request._conn._sock.shutdown(socket.SHUT_RDWR)
+        raise
 
 
 def _connection_class(base: Any, connections: WaitingConnections) -> Any:

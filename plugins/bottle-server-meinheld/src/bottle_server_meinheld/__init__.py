@@ -8,11 +8,11 @@ import socket
 import struct
 import threading
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING
 
-from bottle.errors import ServerError
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
-from bottle.serving.accepted import AcceptedConnections, has_queue
+from bottle.serving.accepted import UNIX_NAMES, AcceptedConnections, has_queue, require_main_thread
 from bottle.serving.environ import ServerNames
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 TICK = 0.02  # seconds between two looks at idle connections
 SILENCE = struct.pack('@ll', 30, 0)  # seconds and microseconds that a client may take nothing
-LARGEST = (1 << 31) - 1  # what fits into meinheld's limit on bodies
-NAMES = {'SERVER_NAME': 'localhost', 'SERVER_PORT': '80'}  # on a unix socket, which has none
+LARGEST = (1 << 31) - 1  # bytes: the core has a limit on bodies of its own, and meinheld none that is larger
 INSTALL = 'python -m pip install greenlet && python -m pip install --no-deps --no-build-isolation meinheld'
 
 
@@ -33,7 +32,6 @@ class MeinheldServer(ServerAdapter):
     name = 'meinheld'
     backend = Backend('meinheld', 'meinheld.server', install=INSTALL)
     native_call = 'meinheld.server.run'
-    native_names: ClassVar = {'max_body': 'max_content_length'}
     marks_chunked = True
     capabilities = Capabilities(
         concurrency='event-loop',
@@ -51,9 +49,8 @@ class MeinheldServer(ServerAdapter):
         """Serve from the main thread until stopped, then until the last connection has ended."""
         from meinheld import server
 
-        if threading.current_thread() is not threading.main_thread():
-            raise ServerError('meinheld needs the main thread, which gets the signals: call run() there')
-        for name, value in self.options.items():
+        require_main_thread(self.name)
+        for name, value in {'max_content_length': LARGEST, **self.options}.items():
             getattr(server, f'set_{name}')(value)
         if self.quiet or not self.logs_requests:
             server.set_access_logger(None)
@@ -63,7 +60,7 @@ class MeinheldServer(ServerAdapter):
         self._scheduled = bool(server.schedule_call(0, self._look))  # before the first request
         threading.Thread(target=self._watch, args=(server.schedule_call,), daemon=True).start()
         try:
-            server.run(_mended(handler, sockets), silent=True)
+            server.run(partial(_mended, handler, ServerNames(sockets)), silent=True)
         finally:
             self._ended = True
             signal.signal(signal.SIGURG, previous)
@@ -75,11 +72,6 @@ class MeinheldServer(ServerAdapter):
     def native_options(self) -> Collection[str]:
         """Return the names of meinheld's settings."""
         return ('client_body_buffer_size', 'keepalive', 'max_content_length', 'picoev_max_fd')
-
-    @classmethod
-    def native_value(cls, option: str, value: Any) -> Any:
-        """Return the limit on bodies as meinheld can hold it."""
-        return min(value, LARGEST) if option == 'max_body' else value
 
     def _watch(self, schedule: Callable[..., object]) -> None:
         """Let the loop look for signals and `stop` all the time; in a drain, wake it and end idle connections."""
@@ -109,20 +101,15 @@ class MeinheldServer(ServerAdapter):
             self._descriptors.clear()  # else meinheld would close them again, whoever has these numbers then
 
 
-def _mended(handler: WSGIApplication, sockets: Sequence[socket.socket]) -> WSGIApplication:
-    """Return an application that is told who has connected, and where: meinheld remembers the last client alone."""
-    names = ServerNames(sockets)
-
-    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        with socket.socket(fileno=os.dup(environ['meinheld.client'].get_fd())) as connection:
-            environ.update(names.of(connection) or NAMES)
-            peer = connection.getpeername()
-            connection.setblocking(True)  # greenlet has changed: meinheld fails where it would wait for the client
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, SILENCE)
-        environ.update(zip(('REMOTE_ADDR', 'REMOTE_PORT'), map(str, peer[:2] if peer else ('', '')), strict=True))
-        return handler(environ, start_response)
-
-    return application
+def _mended(app: WSGIApplication, names: ServerNames, environ: Environ, start: StartResponse) -> Iterable[bytes]:
+    """Call an application that is told who has connected, and where: meinheld remembers the last client alone."""
+    with socket.socket(fileno=os.dup(environ['meinheld.client'].get_fd())) as connection:
+        environ.update(names.of(connection) or UNIX_NAMES)
+        peer = connection.getpeername()
+        connection.setblocking(True)  # greenlet has changed: meinheld fails where it would wait for the client
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, SILENCE)
+    environ.update(zip(('REMOTE_ADDR', 'REMOTE_PORT'), map(str, peer[:2] if peer else ('', '')), strict=True))
+    return app(environ, start)
 
 
 @hookimpl
