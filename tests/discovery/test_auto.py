@@ -2,6 +2,7 @@
 
 import pytest
 
+from bottle.serving.builtin import PREFERENCE
 from tests.support.distributions import Distribution, Site, adapter_module, server_plugin
 from tests.support.processes import serving
 
@@ -66,7 +67,7 @@ def test_nothing_else_is_installed(app: Site) -> None:
 
 def test_the_first_of_the_short_list(app: Site) -> None:
     app.add(*(server_plugin(name) for name in ('paste', 'gevent', 'acme')))
-    assert chosen(app) == 'auto chose gevent: the first installed one of waitress, gevent, paste'
+    assert chosen(app) == 'auto chose gevent: the first that is ready of gevent, paste'
 
 
 def test_a_stranger_comes_before_the_standard_library(app: Site) -> None:
@@ -82,6 +83,24 @@ def test_an_absent_backend_and_a_blocked_name_are_skipped(app: Site) -> None:
 def test_a_server_for_single_requests_is_skipped(app: Site) -> None:
     app.add(server_plugin('cgi', PER_REQUEST.format(name='cgi')))
     assert chosen(app).startswith('auto chose wsgiref: ')
+
+
+@pytest.mark.parametrize('name', ['flup', 'gae', 'diesel', 'fapws3', 'cgi'])
+def test_what_needs_more_than_itself_is_left_out(app: Site, name: str) -> None:
+    app.add(server_plugin(name))
+    assert chosen(app) == 'auto chose wsgiref: no other server is installed'
+
+
+def test_a_server_for_a_web_server_is_skipped(app: Site) -> None:
+    app.add(server_plugin('acme', adapter_module('acme').replace("'sync', ", "'sync', protocol='scgi', ")))
+    assert chosen(app) == 'auto chose wsgiref: no other server is installed'
+
+
+def test_the_whole_order(app: Site) -> None:
+    app.add(*(server_plugin(name) for name in PREFERENCE))
+    assert chosen(app) == f'auto chose {PREFERENCE[0]}: the first that is ready of {", ".join(PREFERENCE)}'
+    blocked = ','.join(PREFERENCE[:-1])
+    assert chosen(app, BOTTLE_DISABLED_SERVERS=blocked).startswith(f'auto chose {PREFERENCE[-1]}: ')
 
 
 @pytest.mark.parametrize('source', ['1 / 0', 'raise ImportError("half installed")', ''])

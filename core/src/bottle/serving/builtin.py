@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from bottle.serving.registry import Registry
     from bottle.serving.types import WSGIApplication
 
-PREFERENCE = ('waitress', 'gevent', 'paste')
+# Which server `auto` prefers: first those with threads, on which any application runs as it was written; then those
+# whose hub a program may have to know of; last those that answer one request at a time.
+PREFERENCE = (
+    *('waitress', 'cheroot', 'gunicorn', 'cherrypy', 'twisted', 'tornado', 'aiohttp', 'uvloop'),
+    *('gevent', 'eventlet', 'rocket', 'paste', 'bjoern', 'meinheld'),
+)
+# Those that need a web server, a platform or another Python, and a second name.
+UNFIT = ('cgi', 'diesel', 'fapws3', 'flup', 'gae', 'rocket3')
 FALLBACK = 'wsgiref'
 
 
@@ -81,11 +88,10 @@ class Choice(NamedTuple):
 def choose(registry: Registry) -> Choice:
     """Choose the server that fits this process best among the installed ones.
 
-    A CGI request (`GATEWAY_INTERFACE`, RFC 3875) can be answered by `cgi` alone. App Engine (`GAE_ENV`) gets `gae` if
-    it is
-    installed. A socket handed over by a service manager (`LISTEN_FDS`) needs an adapter that takes one. Else the first
-    of a short
-    list is taken whose backend is installed, then any other, then `wsgiref`.
+    A CGI request (`GATEWAY_INTERFACE`, RFC 3875) can be answered by `cgi` alone. App Engine (`GAE_ENV`) gets `gae`, if
+    that is installed. A socket handed over by a service manager (`LISTEN_FDS`) needs an adapter that takes one. Else
+    the first in the order of preference is taken whose backend is installed, then any server that is not ours, then
+    `wsgiref`.
 
     Parameters:
         registry: where servers are found.
@@ -106,9 +112,7 @@ def choose(registry: Registry) -> Choice:
             registry.require_backend(adapter)
         except (BackendMissing, ServerBlocked):
             continue
-        if adapter.capabilities.concurrency == 'per-request' or (
-            needs_socket and not adapter.capabilities.prebound_sockets
-        ):
+        if not _is_fit(adapter, needs_socket):
             continue
         return Choice(adapter, f'{reason}, and takes the socket that was handed over' if needs_socket else reason)
     raise ServerNotFound(f"no server can be chosen: 'auto' found none that is ready, and {FALLBACK!r} is blocked")
@@ -119,13 +123,21 @@ def _socket_handed_over() -> bool:
     return os.environ.get('LISTEN_PID') == str(os.getpid()) and os.environ.get('LISTEN_FDS', '0') != '0'
 
 
+def _is_fit(adapter: type[ServerAdapter], needs_socket: bool) -> bool:
+    """Return whether an adapter speaks with clients by itself, and takes a socket if it has to."""
+    found = adapter.capabilities
+    speaks = found.protocol == 'http' and found.concurrency != 'per-request'
+    return speaks and (found.prebound_sockets or not needs_socket)
+
+
 def _candidates(registry: Registry) -> Iterator[tuple[str, str]]:
     installed = [name for name in registry.names() if name not in ('auto', FALLBACK)]
     if os.environ.get('GAE_ENV') and 'gae' in installed:
         yield 'gae', 'this is App Engine'
-    for name in (each for each in PREFERENCE if each in installed):
-        yield name, 'the first installed one of ' + ', '.join(PREFERENCE)
-    for name in (each for each in installed if each not in PREFERENCE):
+    preferred = [each for each in PREFERENCE if each in installed]
+    for name in preferred:
+        yield name, f'the first that is ready of {", ".join(preferred)}'
+    for name in (each for each in installed if each not in (*PREFERENCE, *UNFIT)):
         yield name, 'the only kind that is installed'
     yield FALLBACK, 'no other server is installed'
 

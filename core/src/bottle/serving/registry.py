@@ -12,14 +12,14 @@ from typing import Any
 
 from bottle._util import load, nearest
 from bottle.errors import BackendMissing, ServerBlocked, ServerConflict, ServerLoadError, ServerNotFound
-from bottle.serving import metadata
+from bottle.serving import foreign, metadata
 from bottle.serving.adapter import Backend, Capabilities, ServerAdapter
-from bottle.serving.builtin import builtin_plugins
+from bottle.serving.builtin import PREFERENCE, UNFIT, builtin_plugins
 from bottle.serving.hookspecs import COMMANDS, EXTENSIONS, SERVERS
 from bottle.serving.metadata import Source
 from bottle.serving.plugins import Plugins, broken, cause
 
-FIRST_PARTY = frozenset({'cgi', 'gevent', 'paste', 'waitress'})
+FIRST_PARTY = frozenset({*PREFERENCE, *UNFIT} - {'rocket3'})  # `rocket` brings it
 DISABLED_VARIABLE = 'BOTTLE_DISABLED_SERVERS'
 
 
@@ -71,7 +71,8 @@ class Registry:
         """Return the adapter class that a name stands for; its plugin is imported, its backend is not.
 
         Parameters:
-            name: a server's name, `distribution:name`, or the `module:Class` of an adapter.
+            name: a server's name, `distribution:name`, the `module:Class` of an adapter, or `egg:distribution#name` for
+                what is published in the group `paste.server_runner`.
 
         Raises:
             ServerNotFound: nobody offers the name.
@@ -181,6 +182,8 @@ class Registry:
         return sources[0]
 
     def _load_target(self, name: str, sources: dict[str, list[Source]]) -> type[ServerAdapter]:
+        if name.startswith(foreign.PREFIX):
+            return foreign.runner_adapter(name)
         if ':' not in name:
             raise _not_found(name, sources)
         try:
