@@ -49,14 +49,13 @@ class EventletServer(ServerAdapter):
     def serve(self, handler: Any, sockets: Sequence[socket.socket]) -> None:
         """Serve every socket from one pool of green threads until stopped, then until the pool is empty."""
         import eventlet
-        from eventlet import patcher
-        from eventlet.greenio import GreenSocket
+        from eventlet import greenio, patcher
 
         shared, tls = self.shares_sockets, 'ssl_context' in self.options
         self._exchange = Exchange(handler, sockets, 'eventlet', tls=tls, multiprocess=shared)
         pool = eventlet.GreenPool(self.options.get('max_size', connection_limit()))
         real = patcher.original('socket').socket
-        listeners = [GreenSocket(real(fileno=os.dup(each.fileno()))) for each in sockets]
+        listeners = [greenio.GreenSocket(real(fileno=os.dup(each.fileno()))) for each in sockets]
         accepting = [eventlet.spawn(self._accept, each, pool) for each in listeners]
         while not self._stopping:
             eventlet.sleep(TICK)
@@ -117,4 +116,5 @@ def bottle_prepare_process() -> None:
 
     import_module('bottle.serving.tls')  # stands on the sockets of the standard library
     eventlet.monkey_patch()
+    vars(import_module('bottle.serving.sockets')).update(socket=eventlet.patcher.original('socket'))
     vars(threading).update(_main_thread=threading.current_thread())  # eventlet has given it another object
