@@ -29,10 +29,11 @@ class RunnerAdapter(ServerAdapter):
         if entry_point is None:
             raise ServerLoadError(f'{self.name} has nothing to load')
         try:
-            runner = entry_point.load()
-        except (Exception, SystemExit) as error:
-            raise ServerLoadError(f'{self.name} of {self.source} is broken: {cause(error)}') from error
-        runner(handler, {}, host=self.host, port=str(self.port), **self.options)
+            entry_point.load()(handler, {}, host=self.host, port=str(self.port), **self.options)
+        except ImportError as error:  # most need Paste Deploy, and do not require it
+            raise ServerLoadError(
+                f'{self.name} of {self.source} cannot start: {cause(error)}; try python -m pip install PasteDeploy'
+            ) from error
 
 
 def runner_adapter(name: str) -> type[ServerAdapter]:
