@@ -107,11 +107,14 @@ def _arbiter_class() -> Any:
         SIGNALS: ClassVar = [each for each in arbiter.Arbiter.SIGNALS if each not in (signal.SIGINT, signal.SIGTERM)]
 
         def spawn_worker(self) -> Any:
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # until the worker can deal with it
             try:
                 return super().spawn_worker()
             except SystemExit as ended:  # the worker's: what follows in this program is for the parent
                 sys.stdout.flush()
                 os._exit(int(ended.code or 0))
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 
     return Arbiter
 
@@ -127,6 +130,7 @@ def _worker_class() -> Any:
             super().init_signals()
             signal.signal(signal.SIGINT, _leave_to_parent)
             signal.signal(signal.SIGUSR1, reopen_logs)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
             logging.getLogger('bottle.server').info('worker %d is ready', os.getpid())
 
         def notify(self) -> None:
