@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 DRAIN = 'docs/running.md, "Stopping"'
 START = 'docs/running.md, "Running an application"'
 MANY = 20  # requests at once
-AT_ONCE = 2.0  # seconds for what a user should see at once
-END = 2.0  # seconds that a drain may take beyond what runs: clients get one to send their next request
+AT_ONCE = 2.0  # seconds for what a user should see at once, beyond those that a start takes on this machine
+END = 5.0  # seconds that a drain may take beyond what runs
+IDLE_END = 3.0  # seconds where nothing runs: clients get one to send their next request
+GRACE = 0.3  # seconds
 IMPATIENCE = 0.15  # seconds between two signals: what comes within a tenth of a second counts as one
 
 
@@ -112,7 +114,7 @@ class LifecycleSuite:
         with launch() as server, server.connect(), server.connect() as kept:
             kept.send(request(close=False)).response()
             server.send_signal(signal.SIGTERM)
-            assert server.wait(END) == 0
+            assert server.wait(IDLE_END) == 0
 
     @rule(4, DRAIN)
     def test_a_second_signal_ends_it(self, launch: Launch) -> None:
@@ -131,12 +133,12 @@ class LifecycleSuite:
     @rule(4, 'docs/options.md, graceful_timeout', needs='graceful_drain')
     def test_what_outlives_the_grace_period_is_cut(self, launch: Launch) -> None:
         """The client can tell, and so can who reads the exit code and what is printed."""
-        with launch('--graceful-timeout', '0.3') as server, server.connect() as connection:
+        with launch('--graceful-timeout', str(GRACE)) as server, server.connect() as connection:
             identity = new_identity()
             connection.send(request('/held', identity=identity))
             server.witness.wait_until_held(identity)
             server.send_signal(signal.SIGTERM)
-            assert server.wait(0.3 + 1) == 1
+            assert server.wait(GRACE + 1) == 1
             assert is_cut(connection)
             assert await_everybody_gone(server, AT_ONCE)
             assert 'they were cut' in server.printed()
@@ -158,7 +160,7 @@ class LifecycleSuite:
         [line] = refused.lines
         assert refused.code != 0
         assert address in line
-        assert refused.seconds < AT_ONCE
+        assert refused.seconds < AT_ONCE + attempt(subject_name, '--check').seconds
 
     @rule(4, START)
     def test_an_application_that_cannot_be_imported_is_said_at_once(self, subject_name: str) -> None:
@@ -168,19 +170,21 @@ class LifecycleSuite:
         [line] = refused.lines
         assert refused.code != 0
         assert missing in line
-        assert refused.seconds < AT_ONCE
+        assert refused.seconds < AT_ONCE + attempt(subject_name, '--check').seconds
 
     @rule(4, 'docs/options.md, quiet', needs='prebound_sockets http')
-    def test_quiet_prints_nothing(self, adapter: type[ServerAdapter], subject_name: str, witness: Witness) -> None:
-        """With -q, nothing is printed from the start to the end of a server that answers requests."""
+    def test_quiet_prints_no_banner_and_no_request(
+        self, adapter: type[ServerAdapter], subject_name: str, witness: Witness
+    ) -> None:
+        """With -q, neither the banner nor a request is printed; a backend may still warn."""
         command = handed_over(subject_name, '-b', 'fd://3', '-q')
         with serving(adapter.capabilities.protocol, subject_name, witness, command) as server:
-            assert server.ask('/').status == 200
-            assert server.ask('/nothing', method='DELETE').status == 200
+            assert server.ask('/not-to-be-printed').status == 200
             server.send_signal(signal.SIGTERM)
             server.wait(END)
             assert await_everybody_gone(server, AT_ONCE)
-            assert server.printed() == f'Listening on {server.url}\n', 'it is whoever hands over that says this'
+            said = server.printed().removeprefix(f'Listening on {server.url}\n')  # by whoever hands over
+            assert [each for each in ('Bottle', 'Listening', 'not-to-be-printed') if each in said] == []
 
     @rule(4, 'docs/options.md, access_log')
     def test_requests_are_not_printed_without_a_log(self, launch: Launch) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 WHERE = 'docs/running.md, "Where to listen"'
 SECURE = 'docs/running.md, "TLS"'
-END = 2.0  # seconds that a server without requests may take to end
+END = 5.0  # seconds that a server without requests may take to end
 
 
 def answers(url: str) -> bool:

@@ -34,7 +34,7 @@ SIGNALS = 'docs/running.md, "Signals"'
 FEW, MANY = 200, 2000  # requests of a client while workers are replaced
 A_FEW = 20  # requests
 PATIENCE = 20.0  # seconds until every worker has answered somebody, or those that were replaced answer nobody
-END = 3.0  # seconds until all processes have ended
+END = 5.0  # seconds until all processes have ended
 
 
 def await_processes(client: SteadyClient, enough: Callable[[set[int]], bool]) -> set[int]:
