@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from aiohttp_wsgi.wsgi import run_server
+from aiohttp import web
+from aiohttp_wsgi import WSGIHandler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +22,20 @@ def serve(application: WSGIApplication, ready: Callable[[int], object]) -> None:
         application: the WSGI application.
         ready: called with the port.
     """
-    with run_server(application, host='127.0.0.1', port=0, threads=16) as (loop, site):
-        ready(int(site.name.rpartition(':')[2]))
-        loop.run_forever()
+    asyncio.run(serve_in_loop(application, ready))
+
+
+async def serve_in_loop(application: WSGIApplication, ready: Callable[[int], object]) -> None:
+    """Serve an application in the loop that runs.
+
+    Parameters:
+        application: the WSGI application.
+        ready: called with the port.
+    """
+    app = web.Application()
+    app.router.add_route('*', '/{path_info:.*}', WSGIHandler(application, executor=ThreadPoolExecutor(16)))
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, '127.0.0.1', 0).start()
+    ready(runner.addresses[0][1])
+    await asyncio.Event().wait()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import uvloop
 
-from bottle_conformance.by_hand import aiohttp
+from bottle_conformance.by_hand.aiohttp import serve_in_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,5 +21,4 @@ def serve(application: WSGIApplication, ready: Callable[[int], object]) -> None:
         application: the WSGI application.
         ready: called with the port.
     """
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    aiohttp.serve(application, ready)
+    uvloop.run(serve_in_loop(application, ready))
