@@ -54,3 +54,11 @@ def test_requests_are_counted_for_who_wants_to_know() -> None:
     ask(application)
     ask(application)
     assert counted == [1, 2]
+
+
+def test_an_application_is_told_of_other_processes() -> None:
+    adapter = WSGIRefServer()
+    adapter.shares_sockets = True
+    environ: dict[str, Any] = {'wsgi.url_scheme': 'http', 'REMOTE_ADDR': '', 'wsgi.multiprocess': False}
+    assembled(plain, adapter, ServerOptions(max_body=0))(environ, lambda *_: lambda data: None)
+    assert environ['wsgi.multiprocess'] is True

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 import bottle
 from bottle.errors import ServerOptionError
-from bottle.serving.logs import access_logged, access_logger, configure, reopen, server_logger
+from bottle.serving.logs import StandardStream, access_logged, access_logger, configure, reopen, server_logger
 from bottle.serving.options import ServerOptions
 from bottle.serving.proxies import trusting
 from tests.support.client import fetch
@@ -363,6 +363,13 @@ def test_over_a_socket(tmp_path: Path) -> None:
 
 
 # Where the lines go
+
+
+def test_a_standard_stream_takes_what_wsgi_errors_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = StandardStream('stderr')
+    stream.writelines(['one\n', 'two\n'])
+    stream.flush()
+    assert capsys.readouterr().err == 'one\ntwo\n'
 
 
 def test_a_new_file_is_not_for_others(tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from bottle.serving.registry import registry
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bottle.serving.adapter import ServerAdapter
     from bottle.serving.limits import Activity
     from bottle.serving.options import ServerOptions
-    from bottle.serving.types import WSGIApplication
+    from bottle.serving.types import Environ, StartResponse, WSGIApplication
 
 
 def assembled(
@@ -42,6 +44,8 @@ def assembled(
         from bottle.serving.tls import over_tls
 
         application = over_tls(application)
+    if adapter.shares_sockets:
+        application = _among_workers(application)
     if activity is not None:
         application = activity.wrap(application)
     if options.access_log not in (None, 'none'):
@@ -53,6 +57,16 @@ def assembled(
 
         application = trusting(application, options.trusted_proxies)
     return application
+
+
+def _among_workers(application: WSGIApplication) -> WSGIApplication:
+    """Return an application that is told of the other processes, of which the server may not know (PEP 3333)."""
+
+    def told(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        environ['wsgi.multiprocess'] = True
+        return application(environ, start_response)
+
+    return told
 
 
 def _extended(application: WSGIApplication, options: ServerOptions) -> WSGIApplication:

@@ -283,6 +283,10 @@ class StandardStream:
         except (OSError, ValueError):  # no space, or closed
             return
 
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write texts, as PEP 3333 wants it of `wsgi.errors`."""
+        self.write(''.join(lines))
+
     def flush(self) -> None:
         """Do nothing: each line is flushed when it is written."""
 
