@@ -9,7 +9,7 @@ import traceback
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
 from bottle.serving.builtin import WSGIRefServer
@@ -18,6 +18,7 @@ from bottle.serving.simple_server import RequestHandler
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from io import BufferedIOBase
 
     from bottle.serving.types import WSGIApplication
 
@@ -79,8 +80,8 @@ class DecodesThePathTwice(Broken):
 
 class LosesChunkedBodies(Broken):
     def call(self, handler: WSGIApplication, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        lost = {} if environ.get('CONTENT_LENGTH') else {'wsgi.input': BytesIO()}
-        return handler(environ | lost, start)
+        chunked = environ['REQUEST_METHOD'] == 'POST' and not environ.get('CONTENT_LENGTH')
+        return handler({**environ, 'wsgi.input': BytesIO()} if chunked else environ, start)
 
 
 class BuffersStreams(Broken):
@@ -111,14 +112,48 @@ class DropsWhatRuns(Broken):
         os._exit(0)
 
 
+class HeadEditor:
+    """What is read from a client, with other lines in the head."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._in_head, self._has_length = True, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def readline(self, *limit: int) -> bytes:
+        line: bytes = self._stream.readline(*limit)
+        self._in_head = self._in_head and line != b'\r\n'
+        self._has_length = self._has_length or line.startswith(b'Content-Length')
+        return self.edited(line) if self._in_head else line
+
+    def edited(self, line: bytes) -> bytes:
+        return line
+
+
+class LengthsOnly(HeadEditor):
+    """Shows no chunks behind a length."""
+
+    def edited(self, line: bytes) -> bytes:
+        hidden = self._has_length and line.lower().startswith(b'transfer-encoding')
+        return b'X-Hidden: chunks\r\n' if hidden else line
+
+
+class HyphensOnly(HeadEditor):
+    """Shows underscores in names of headers as hyphens."""
+
+    def edited(self, line: bytes) -> bytes:
+        name, colon, value = line.partition(b':')
+        return name.replace(b'_', b'-') + colon + value
+
+
 class LengthHandler(RequestHandler):
     """Takes no notice of chunks where there is a length."""
 
-    def parse_request(self) -> bool:
-        parsed = super().parse_request()
-        if parsed and 'Content-Length' in self.headers:
-            del self.headers['Transfer-Encoding']
-        return parsed
+    def setup(self) -> None:
+        super().setup()
+        self.rfile = cast('BufferedIOBase', LengthsOnly(self.rfile))
 
 
 class PrefersContentLength(Broken):
@@ -128,9 +163,9 @@ class PrefersContentLength(Broken):
 class UnderscoreHandler(RequestHandler):
     """Takes underscores in the names of headers for hyphens."""
 
-    def get_environ(self) -> dict[str, Any]:
-        meant = {f'HTTP_{name.upper().replace("-", "_")}': value for name, value in self.headers.items() if '_' in name}
-        return {**super().get_environ(), **meant}
+    def setup(self) -> None:
+        super().setup()
+        self.rfile = cast('BufferedIOBase', HyphensOnly(self.rfile))
 
 
 class BelievesUnderscores(Broken):
