@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from aiohttp import web
-from aiohttp_wsgi import WSGIHandler
+from aiohttp_wsgi.wsgi import WSGIHandler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
