@@ -1,4 +1,4 @@
-"""Connections that a backend has accepted by itself: found among the open files, so that a drain can end idle ones."""
+"""For backends with a loop written in C: idle connections that a drain can end, and a context for each request."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 from contextlib import closing, suppress
+from contextvars import Context, copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ from bottle.errors import ServerError
 from bottle.serving.connections import LINGER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from bottle.serving.types import Environ, StartResponse, WSGIApplication
 
 UNIX_NAMES = {'SERVER_NAME': 'localhost', 'SERVER_PORT': '80'}  # for an environ, where the socket has none
 OPEN_FILES = '/dev/fd'
@@ -124,3 +127,40 @@ def _is_asked(connection: socket.socket) -> bool:
     sent, _, received = struct.unpack_from('=3I', info, LAST_DATA)
     segments_in, segments_out = struct.unpack_from('=2I', info, DATA_SEGMENTS)
     return bool(segments_in and (not segments_out or received < sent))
+
+
+class _InContext:
+    """A response whose pieces are made in the context of its request."""
+
+    def __init__(self, context: Context, response: Iterable[bytes]) -> None:
+        self._context = context
+        self._response = response
+        self._iterator = context.run(iter, response)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return self._context.run(next, self._iterator)
+
+    def close(self) -> None:
+        """Close the response, if it can be closed."""
+        self._context.run(getattr(self._response, 'close', lambda: None))
+
+
+def in_own_context(application: WSGIApplication) -> WSGIApplication:
+    """Return an application each request of which has a context of its own (PEP 567).
+
+    A backend that goes on with several responses in turn, in one thread, would mix what they keep there.
+
+    Parameters:
+        application: the WSGI application.
+    """
+
+    def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        context = copy_context()
+        response = context.run(application, environ, start_response)
+        whole = isinstance(response, list) or type(response) is environ.get('wsgi.file_wrapper')
+        return response if whole else _InContext(context, response)
+
+    return run

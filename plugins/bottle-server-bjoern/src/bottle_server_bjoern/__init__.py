@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bottle.errors import ServerError
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
-from bottle.serving.accepted import UNIX_NAMES, AcceptedConnections, has_queue, require_main_thread
+from bottle.serving.accepted import UNIX_NAMES, AcceptedConnections, has_queue, in_own_context, require_main_thread
 from bottle.serving.environ import ServerNames
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class BjoernServer(ServerAdapter):
                 watcher.start()
                 unknown = {} if sockets[0].family == socket.AF_INET else {'REMOTE_ADDR': ''}  # it knows IPv4 alone
                 names = {**(ServerNames(sockets).of(sockets[0]) or UNIX_NAMES), **unknown}
-                bjoern.server_run(descriptor, partial(_mended, handler, names))
+                bjoern.server_run(descriptor, partial(_mended, in_own_context(handler), names))
                 self._ended = True
                 watcher.join()
         finally:
