@@ -72,7 +72,7 @@ class LifecycleSuite:
             assert [whole(each) for each in answers] == [(200, b'held', True)] * len(running_requests)
             assert server.wait(END) == 0
 
-    @rule(4, DRAIN, needs='graceful_drain')
+    @rule(4, DRAIN, needs='graceful_drain http')
     def test_a_drain_loses_nothing_that_was_sent(self, launch: Launch) -> None:
         """Requests that were sent before the signal are answered, also those that it has not accepted yet."""
         with launch() as server, ExitStack() as stack:
@@ -83,7 +83,7 @@ class LifecycleSuite:
             assert [whole(each.response()) for each in connections] == [(200, b'sent', True)] * MANY
             assert server.wait(END) == 0
 
-    @rule(4, DRAIN, needs='graceful_drain')
+    @rule(4, DRAIN, needs='graceful_drain http')
     def test_new_connections_are_refused_or_answered(self, launch: Launch) -> None:
         """Who connects during a drain is answered whole or refused; one may come in the instant between the two."""
         with launch() as server, crowd(server, 1) as running_request:
@@ -130,7 +130,7 @@ class LifecycleSuite:
             assert time.monotonic() - began < 1 + IMPATIENCE
             assert server.process.returncode == 128 + signal.SIGTERM
 
-    @rule(4, 'docs/options.md, graceful_timeout', needs='graceful_drain')
+    @rule(4, 'docs/options.md, graceful_timeout', needs='graceful_drain http')
     def test_what_outlives_the_grace_period_is_cut(self, launch: Launch) -> None:
         """The client can tell, and so can who reads the exit code and what is printed."""
         with launch('--graceful-timeout', str(GRACE)) as server, server.connect() as connection:
