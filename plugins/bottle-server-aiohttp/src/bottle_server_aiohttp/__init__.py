@@ -88,7 +88,7 @@ class _Message(Conversation):
         if transport and self.expects:
             transport.write(b'HTTP/1.1 100 Continue\r\n\r\n')
         try:
-            while not self.receive(await request.content.readany()) and not request.content.is_eof():
+            while not self.receive(await request.content.readany()) and not request.content.at_eof():
                 pass
         except (RequestPayloadError, ConnectionError):
             self.lose()
