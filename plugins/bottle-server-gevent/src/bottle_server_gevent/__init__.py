@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.connections import WaitingConnections
@@ -51,10 +51,12 @@ class GeventServer(ServerAdapter):
         """Serve every socket from one pool of greenlets until stopped, then until the pool is empty."""
         from gevent import pool, pywsgi, sleep, spawn, ssl
 
+        from bottle_server_gevent.handler import handler_class
+
         connections = WaitingConnections()
         errors = StandardStream('stderr')  # gevent's own would end the process when nobody reads it any more
         defaults = {'log': None if self.quiet or not self.logs_requests else errors, 'error_log': errors}
-        options = {'spawn': pool.Pool(), **defaults, **self.options, 'handler_class': _handler_class(connections)}
+        options = {'spawn': pool.Pool(), **defaults, **self.options, 'handler_class': handler_class(connections)}
         servers = [pywsgi.WSGIServer(each, handler, **options) for each in sockets]
         for server in servers:
             if server.ssl_enabled:  # a handshake and waits that let others run, without patching, and that a drain ends
@@ -82,24 +84,6 @@ class GeventServer(ServerAdapter):
         from gevent.pywsgi import WSGIServer
 
         return [*(inspect.signature(WSGIServer).parameters.keys() - OURS), 'ssl_context']
-
-
-def _handler_class(connections: WaitingConnections) -> type:
-    """Return a request handler whose idle connections can be ended."""
-    from gevent.pywsgi import WSGIHandler
-
-    class Handler(WSGIHandler):  # type: ignore[misc]  # the type of the base class is not known
-        def read_requestline(self) -> Any:
-            with connections.waiting(getattr(self.socket, '_sock', self.socket), reused=self.requestline is not None):
-                return super().read_requestline()
-
-        def finalize_headers(self) -> None:
-            super().finalize_headers()
-            if connections.draining:
-                self.close_connection = True
-                self.response_headers.append((b'Connection', b'close'))
-
-    return Handler
 
 
 @hookimpl

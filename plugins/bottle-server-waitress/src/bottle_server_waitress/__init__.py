@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
-from bottle.serving.connections import LINGER, PAUSE_WHEN_LINGERING, connection_limit
+from bottle.serving.connections import PAUSE_WHEN_LINGERING, connection_limit
 
 if TYPE_CHECKING:
     import socket
@@ -43,6 +42,8 @@ class WaitressServer(ServerAdapter):
         """Run waitress' loop until stopped, then until no request is left."""
         from waitress import create_server, trigger, wasyncore
 
+        from bottle_server_waitress.handler import channel_class
+
         loop: dict[int, Any] = {}
         trusts = 'trusted_proxy' in self.options  # else the core decides
         ours = {'clear_untrusted_proxy_headers': trusts, 'connection_limit': connection_limit()}
@@ -51,7 +52,7 @@ class WaitressServer(ServerAdapter):
         for each in sockets:  # one by one: waitress refuses TCP and unix sockets together
             pool = listeners[0].task_dispatcher if listeners else None
             listeners += [create_server(handler, map=loop, sockets=[each], _dispatcher=pool, **options)]
-            listeners[-1].channel_class = _channel_class(self)
+            listeners[-1].channel_class = channel_class(self)
         adjustments = listeners[0].adj
         self._wake = trigger.trigger(loop).pull_trigger
         while not self.stopping:
@@ -86,31 +87,6 @@ class WaitressServer(ServerAdapter):
         from waitress.adjustments import Adjustments
 
         Adjustments(**self.options)
-
-
-def _channel_class(adapter: WaitressServer) -> type:
-    """Return a connection that, when the adapter stops, ends after its response or when it has long been idle."""
-    from waitress import channel, task
-
-    class Task(task.WSGITask):  # type: ignore[misc]  # the type of the base class is not known
-        def build_response_header(self) -> Any:
-            self.request.headers.update({'CONNECTION': 'close'} if adapter.stopping else {})
-            return super().build_response_header()
-
-    class Channel(channel.HTTPChannel):  # type: ignore[misc]  # the type of the base class is not known
-        task_class = Task
-
-        def touch(self, _: float) -> None:
-            self.since = time.monotonic()  # waitress remembers a time of day, which may be changed
-
-        last_activity = property(lambda self: time.time() - time.monotonic() + self.since, touch)
-
-        def lingers(self) -> bool:
-            if time.monotonic() - self.since > LINGER and not (self.requests or self.request or self.total_outbufs_len):
-                self.handle_close()
-            return bool(self.connected)
-
-    return Channel
 
 
 @hookimpl
