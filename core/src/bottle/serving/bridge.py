@@ -43,9 +43,12 @@ logger = logging.getLogger('bottle.server')
 
 # What the program of each child begins with; it is Python 2.
 PREAMBLE = """
-import json, os, re, sys
+import ctypes, json, os, re, sys
 from flup.client.scgi_app import SCGIApp
 
+prctl = getattr(ctypes.CDLL(None), 'prctl', None)
+if prctl:
+    prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL: a server that spins in C hears nothing of the end of its parent
 given = json.loads(sys.argv[1])
 orders = given['orders']
 names = dict((str(name), str(value)) for name, value in given['names'].items())
