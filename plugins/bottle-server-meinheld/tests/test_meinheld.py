@@ -154,6 +154,6 @@ def test_options_reach_meinheld(tmp_path: Path) -> None:
 
 
 def test_how_it_is_installed_is_said() -> None:
-    steps = MeinheldServer.backend.install.split(' && ') if MeinheldServer.backend else []
+    steps = MeinheldServer.backend.install.split(' && ')
     assert steps[0].endswith('pip install greenlet')
     assert steps[1].endswith('pip install --no-deps --no-build-isolation meinheld')
