@@ -20,9 +20,9 @@ TOOLS = nox.project.load_toml(ROOT / 'pyproject.toml')
 WHEELS = ROOT / 'dist'
 REPORTS = ROOT / '.nox' / 'reports'
 # These install a lot, or take long: they run with one Python, in sessions of their own.
-BROKEN = 'plugins/bottle-conformance/tests/test_broken.py'
+KIT = 'plugins/bottle-conformance/tests'
+BROKEN = f'{KIT}/test_broken.py'
 ONCE = [f'--ignore=tests/{each}' for each in ('isolation', 'ecosystem', 'operation', 'faults', 'conformance')]
-ONCE += [f'--ignore={BROKEN}']
 PIP_INSTALL = ('python', '-m', 'pip', 'install')
 QUICK = '--bottle-quick'  # an option of the conformance kit
 AT_ONCE = (os.cpu_count() or 1) + 1  # tests: most of them wait for a process most of the time
@@ -138,7 +138,8 @@ def tests(session: nox.Session) -> None:
     """Run the tests on the built wheels; arguments after `--` go to pytest instead of the folders."""
     install_wheels(session, 'test')
     folders = [str(path.relative_to(ROOT)) for folder in FOLDERS if (path := ROOT / folder / 'tests').is_dir()]
-    run_pytest(session, *(session.posargs or [*folders, 'tests', *ONCE, QUICK]), at_once=AT_ONCE)
+    folders.remove(KIT)
+    run_pytest(session, *(session.posargs or [*folders, 'tests', *ONCE]), at_once=AT_ONCE)
 
 
 @nox.session(requires=['wheels'])
@@ -162,7 +163,8 @@ def conformance(session: nox.Session) -> None:
 def operation(session: nox.Session) -> None:
     """Operate every server: options from everywhere, workers, reloading, a proxy in front; and what goes wrong."""
     install_wheels(session, 'test')
-    run_pytest(session, *(session.posargs or ['tests/operation', 'tests/faults']), at_once=AT_ONCE)
+    folders = ['tests/operation', 'tests/faults', KIT, f'--ignore={BROKEN}', QUICK]
+    run_pytest(session, *(session.posargs or folders), at_once=AT_ONCE)
 
 
 @nox.session(requires=['wheels'])

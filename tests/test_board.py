@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bottle import server_names
+from bottle.serving.bridge import BridgedAdapter
 from tests.board_driver import Visitor, drive_board
 from tests.support.processes import Server, clean_environment, run, serving
 
@@ -16,9 +18,11 @@ BOARD = Path(__file__).parent.parent / 'examples' / 'board'
 
 
 def listening_servers() -> list[str]:
-    """Return the names of the installed servers that are ready and listen on a socket."""
+    """Return the names of the installed servers that are ready, need nothing else and speak HTTP."""
     listed = json.loads(run([sys.executable, '-m', 'bottle', '--servers', '--json'], BOARD))
-    return [each['name'] for each in listed if each['state'] == 'ready' and each['concurrency'] != 'per-request']
+    ready = {each['name']: server_names[each['name']] for each in listed if each['state'] == 'ready'}
+    bridged = {name for name, adapter in ready.items() if issubclass(adapter, BridgedAdapter)}
+    return [name for name, adapter in ready.items() if adapter.capabilities.protocol == 'http' and name not in bridged]
 
 
 def board(stack: ExitStack, database: Path, server: str = 'wsgiref') -> Server:

@@ -60,9 +60,10 @@ def test_settings_are_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [value] * 2 == [bottle.DEBUG, bottle.NORUN]
 
 
-def test_old_adapter_classes() -> None:
+def test_old_adapter_classes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert bottle.WSGIRefServer is bottle.server_names['wsgiref']
-    with pytest.raises(AttributeError, match="MeinheldServer: there is no server 'meinheld'"):
+    monkeypatch.setitem(bottle._ADAPTERS, 'MeinheldServer', 'absent')
+    with pytest.raises(AttributeError, match="MeinheldServer: there is no server 'absent'"):
         _ = bottle.MeinheldServer
 
 

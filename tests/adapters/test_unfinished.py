@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bottle import server_names
+from tests.serving.conftest import persistent_servers
 from tests.support.client import connect, raw, read_all
 from tests.support.programs import running
 
-PERSISTENT = [name for name in server_names if name != 'auto' and server_names[name].capabilities.graceful_drain]
+PERSISTENT = persistent_servers()
 SIZE = 16 << 20  # more than the buffers of the system hold
 PROGRAM = """\
 from bottle import request, route, run

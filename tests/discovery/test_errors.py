@@ -63,7 +63,7 @@ class Case:
 
 CASES = [
     Case('near name', 'finne', ["no server 'finne'", "Did you mean 'fine'?", 'Installed: absent, auto,']),
-    Case('near name not installed', 'gevnet', ["no server 'gevnet'", "Did you mean 'gevent'?"]),
+    Case('near name not installed', 'gevnet', ["no server 'gevnet'", "Did you mean 'gevent'"]),
     Case('no name like it', 'zzz', ["no server 'zzz'", 'Installed: ']),
     Case('not installed', 'gevent', ["'gevent' is not installed", 'python -m pip install bottle-server-gevent']),
     Case('raises', 'raises', ['bottle-server-raises 1.0', 'ZeroDivisionError: division by zero']),

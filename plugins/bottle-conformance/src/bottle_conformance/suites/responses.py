@@ -142,7 +142,7 @@ class ResponsesSuite:
         )
 
     @rule(1, LENGTH)
-    def test_declared_length_is_kept(self, server: Subject) -> None:
+    def test_length_of_the_application_is_kept(self, server: Subject) -> None:
         """Content-Length is passed on as the application gives it, once."""
         response = server.ask('/answer?body=hello&length=5')
         found = (response.all('Content-Length'), response.get('Transfer-Encoding'), response.body)
