@@ -25,7 +25,7 @@ from tests.support.sources import DISTRIBUTIONS, ROOT
 PAGES = [ROOT / 'README.md', *sorted(ROOT.glob('docs/**/*.md')), *(folder / 'README.md' for folder in DISTRIBUTIONS)]
 SNIPPETS = [snippet for page in PAGES if page.exists() for snippet in snippets(page)]
 BLOCKS = {language: [one for one in SNIPPETS if one.language == language] for language in ('python', 'sh')}
-OTHER_LANGUAGES = {'', 'text', 'toml', 'ini', 'http', 'json', 'html', 'nginx', 'apache', 'lighttpd'}
+OTHER_LANGUAGES = {'', 'text', 'toml', 'ini', 'http', 'json', 'html', 'nginx', 'apache', 'lighttpd', 'yaml'}
 DATA: dict[str, Callable[[str], object]] = {
     'toml': tomllib.loads,
     'json': json.loads,
