@@ -21,8 +21,9 @@ def listening_servers() -> list[str]:
     """Return the names of the installed servers that are ready, need nothing else and speak HTTP."""
     listed = json.loads(run([sys.executable, '-m', 'bottle', '--servers', '--json'], BOARD))
     ready = {each['name']: server_names[each['name']] for each in listed if each['state'] == 'ready'}
-    bridged = {name for name, adapter in ready.items() if issubclass(adapter, BridgedAdapter)}
-    return [name for name, adapter in ready.items() if adapter.capabilities.protocol == 'http' and name not in bridged]
+    unable = {name for name, adapter in ready.items() if issubclass(adapter, BridgedAdapter)}
+    unable |= {'meinheld'} if sys.version_info >= (3, 13) else set()  # it is installed there and does not run
+    return [name for name, adapter in ready.items() if adapter.capabilities.protocol == 'http' and name not in unable]
 
 
 def board(stack: ExitStack, database: Path, server: str = 'wsgiref') -> Server:

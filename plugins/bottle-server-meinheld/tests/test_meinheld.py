@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from bottle.serving.connections import LINGER
 from bottle_server_meinheld import MeinheldServer
 from tests.support.client import connect, fetch, interrupted, raw, read_all, until
 from tests.support.programs import ABOUT, about, refusal, running
+
+pytestmark = pytest.mark.skipif(sys.version_info >= (3, 13), reason='meinheld 1.0.2 does not run on Python 3.13')
 
 SLOW = """\
 import time

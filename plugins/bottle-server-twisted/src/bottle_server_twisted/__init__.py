@@ -27,7 +27,7 @@ class TwistedServer(LoopAdapter):
 
 
 class _TwistedWire(Wire):
-    names: ClassVar = {'writeSequence': 'writelines', 'loseConnection': 'close', 'abortConnection': 'abort'}
+    names: ClassVar = {'loseConnection': 'close', 'abortConnection': 'abort'}
     names |= {'write': 'write', 'pauseProducing': 'pause_reading', 'resumeProducing': 'resume_reading'}
     disconnecting = property(lambda self: self.transport.is_closing())
 
@@ -43,6 +43,7 @@ class _TwistedWire(Wire):
 
         super().connection_made(transport)
         directlyProvides(self, IPushProducer)
+        self.writeSequence = lambda pieces: transport.write(b''.join(pieces))  # asyncio's writelines pauses nobody
         self.getPeer = self.getHost = self.registerProducer = self.unregisterProducer = lambda *_: None
         self.channel.makeConnection(self)
 
