@@ -14,6 +14,7 @@ import pytest
 
 from tests.operation.workers import (
     APPLICATION,
+    are_buried,
     await_end,
     children,
     matching,
@@ -159,7 +160,7 @@ def test_the_end_of_the_process_that_watches_ends_nothing_else(tmp_path: Path) -
         assert fetch(server.url, '/version').body == b'first'
         os.kill(server.process.pid, signal.SIGHUP)
         await_successor(server)
-        assert 'Z' not in children(server.process.pid).values()
+        assert are_buried(server.process.pid)
         assert server.stop() == 0
 
 

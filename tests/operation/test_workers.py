@@ -14,6 +14,7 @@ from bottle.errors import BindError
 from bottle.serving.sockets import listen
 from tests.operation.workers import (
     APPLICATION,
+    are_buried,
     await_end,
     children,
     is_alive,
@@ -70,7 +71,7 @@ def test_a_killed_worker_loses_what_it_was_doing_and_no_more(server_name: str, t
         strays = [each for each in client.failed() if not any(each.start - dying <= at <= each.end for at in kills)]
         assert strays == [], client.summary()  # whoever failed was under way when a worker was killed
         assert all(pid in children(server.process.pid) for pid in ready_pids(server)[-1:])
-        assert 'Z' not in children(server.process.pid).values()
+        assert are_buried(server.process.pid)
         assert server.stop() == 0
 
 

@@ -90,6 +90,16 @@ def children(pid: int) -> dict[int, str]:
     return found
 
 
+def are_buried(pid: int) -> bool:
+    """Return whether the dead children of a process are waited for, at the latest when a moment has passed."""
+    deadline = time.monotonic() + 2.0
+    while 'Z' in children(pid).values():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 def is_alive(pid: int) -> bool:
     """Return whether a process runs, or waits to be buried by a parent that does not."""
     status = _status(Path('/proc') / str(pid))
