@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 import time
 from contextlib import suppress
@@ -15,6 +14,7 @@ from bottle.bodies import BodyError, NoBody
 from bottle.serving.connections import PAUSE_WHEN_LINGERING, WaitingConnections, discard
 from bottle.serving.environ import ServerNames, terminate_input, threaded_environ
 from bottle.serving.messages import MAX_HEAD, MAX_LINE, Continue, MalformedMessage, Request, read_request
+from bottle.serving.responses import BODILESS, WITHOUT_LENGTH, check_head
 
 if TYPE_CHECKING:
     import socket
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 
 BLOCK = 65536  # bytes that are sent at once: a timeout holds for each block, not for a response as a whole
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r'[\t\x20-\x7e\x80-\xff]*')
-_STATUS = re.compile(r'[1-9][0-9]{2} [\t\x20-\x7e\x80-\xff]*')
-_BODILESS = ('1', '204', '304')  # how the status codes of responses without a body begin
-_WITHOUT_LENGTH = ('1', '204')  # and of those without even a Content-Length
 _OURS = ('connection', 'transfer-encoding', 'keep-alive')  # hop-by-hop: not the application's affair
 
 
@@ -112,11 +107,7 @@ class Response:
             raise exc_info[1].with_traceback(exc_info[2])
         if self.status and not exc_info:
             raise AssertionError('start_response() was called already: give exc_info to replace the head')
-        for name, value in headers:
-            if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
-                raise ValueError(f'the header {name!r} cannot be sent: it holds control characters, or its name others')
-        if not _STATUS.fullmatch(status):
-            raise ValueError(f'the status {status!r} cannot be sent: it is no code of three digits and a reason')
+        check_head(status, headers)
         self.status, self._headers = status, list(headers)
         return self.write
 
@@ -167,7 +158,7 @@ class Response:
         self.persistent = self.persistent and not (self._left and self._has_body())
 
     def _has_body(self) -> bool:
-        return not (self._is_head or self.status.startswith(_BODILESS))
+        return not (self._is_head or self.status.startswith(BODILESS))
 
     def _head(self) -> bytes:
         """Return the status line and the headers, and decide how the body is framed (RFC 9112, section 6)."""
@@ -189,12 +180,12 @@ class Response:
     def _keeps(self, name: str) -> bool:
         """Return whether a header of the application is sent (RFC 9110, section 8.6; PEP 3333: no hop-by-hop ones)."""
         lower = name.lower()
-        return lower not in _OURS and not (lower == 'content-length' and self.status.startswith(_WITHOUT_LENGTH))
+        return lower not in _OURS and not (lower == 'content-length' and self.status.startswith(WITHOUT_LENGTH))
 
     def _framing(self, declared: str | None) -> list[str]:
         """Return the headers that say where the body ends; without one, the end of the connection does."""
         self.persistent = True
-        if declared is not None or self.status.startswith(_BODILESS):
+        if declared is not None or self.status.startswith(BODILESS):
             self._left = int(declared) if declared else None
             return []
         if self._sole is not None:

@@ -1,0 +1,169 @@
+"""Responses that a client reads as they were meant: for adapters whose backend sends whatever it is given."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from bottle.serving.types import Environ, StartResponse, WSGIApplication
+
+BODILESS = ('1', '204', '304')  # how the status codes of responses without a body begin
+WITHOUT_LENGTH = ('1', '204')  # and of those without even a Content-Length (RFC 9110, section 8.6)
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r'[\t\x20-\x7e\x80-\xff]*')
+_STATUS = re.compile(r'[1-9][0-9]{2} [\t\x20-\x7e\x80-\xff]*')
+
+
+def check_head(status: str, headers: Sequence[tuple[str, str]]) -> None:
+    """Make sure that a client can read a head as nothing else than what it says (RFC 9112, sections 4 and 5).
+
+    Parameters:
+        status: the status code and the reason phrase.
+        headers: names and values.
+
+    Raises:
+        TypeError: one of them is no text.
+        ValueError: one of them cannot be sent.
+    """
+    for name, value in headers:
+        if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+            raise ValueError(f'the header {name!r} cannot be sent: it holds control characters, or its name others')
+        if len(name) == len('content-length') and name.lower() == 'content-length' and not _is_number(value):
+            raise ValueError(f'the header {name!r} cannot be sent: {value!r} is no number of bytes')
+    if not _STATUS.fullmatch(status):
+        raise ValueError(f'the status {status!r} cannot be sent: it is no code of three digits and a reason')
+
+
+def strict(application: WSGIApplication) -> WSGIApplication:
+    """Return an application whose responses follow PEP 3333 and RFC 9110, whatever the backend lets pass.
+
+    A head that cannot be sent is refused; what stands in for another replaces it as a whole; HEAD, 204 and 304 have no
+    body; nothing is sent beyond the Content-Length, and a body that is too short ends with an error, so that the
+    connection is closed. A response that is a list or a file of the backend is handed on as it is, where it can be.
+
+    Parameters:
+        application: the WSGI application.
+    """
+
+    def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        response = _StrictResponse(environ, start_response)
+        return response.of(application(environ, response.start_response))
+
+    return run
+
+
+class _StrictResponse:
+    __slots__ = ('_environ', '_head', '_left', '_native_write', '_start')
+
+    def __init__(self, environ: Environ, start_response: StartResponse) -> None:
+        self._environ = environ
+        self._start = start_response
+        self._head: tuple[str, list[tuple[str, str]]] | None = None
+        self._native_write: Callable[[bytes], object] | None = None
+        self._left: int | None = None
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], object]:
+        """Keep the head until there is something to send, so that another can replace it."""
+        if exc_info:
+            if self._native_write is not None:
+                raise exc_info[1].with_traceback(exc_info[2])
+        elif self._head is not None:
+            raise AssertionError('start_response() was called already: give exc_info to replace the head')
+        check_head(status, headers)
+        self._head = status, list(headers)
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the body now; what of it is beyond the Content-Length is an error."""
+        if data:
+            write = self._native_write or self._begin()
+            if kept := self._counted(data):
+                write(kept)
+            self._refuse_excess(data, kept)
+
+    def of(self, pieces: Iterable[bytes]) -> Iterable[bytes]:
+        """Return the body as the backend is to send it."""
+        if self._head is not None and self._native_write is None:
+            if isinstance(pieces, list | tuple):
+                return self._of_list(pieces)
+            if type(pieces) is self._environ.get('wsgi.file_wrapper') and self._has_body():
+                self._begin()
+                return pieces
+        return _Body(pieces, self)
+
+    def each(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the pieces that are sent, and begin the response with the first one."""
+        for piece in pieces:
+            if piece:
+                if self._native_write is None:
+                    self._begin()
+                if kept := self._counted(piece):
+                    yield kept
+                self._refuse_excess(piece, kept)
+        if self._native_write is None:
+            self._begin()
+        if self._left and self._has_body():
+            raise ValueError(f'the body of the response is {self._left} bytes shorter than its Content-Length')
+
+    def _of_list(self, pieces: Sequence[bytes]) -> Iterable[bytes]:
+        total = sum(map(len, pieces))
+        self._begin(total)
+        if not self._has_body():
+            return ()
+        return pieces if self._left is None or self._left == total else _Body(pieces, self)
+
+    def _has_body(self) -> bool:
+        status = self._head[0] if self._head else ''
+        return not (self._environ['REQUEST_METHOD'] == 'HEAD' or status.startswith(BODILESS))
+
+    def _begin(self, length: int | None = None) -> Callable[[bytes], object]:
+        """Hand the head to the backend; the length of a body that is not sent tells the client what GET would get."""
+        if self._head is None:
+            raise AssertionError('the application has not called start_response()')
+        status, headers = self._head
+        declared = next((int(value) for name, value in headers if name.lower() == 'content-length'), None)
+        if status.startswith(WITHOUT_LENGTH):
+            headers = [each for each in headers if each[0].lower() != 'content-length']
+        elif declared is None and length and not self._has_body() and not status.startswith(BODILESS):
+            headers = [*headers, ('Content-Length', str(length))]
+        self._left = declared
+        self._native_write = self._start(status, headers)
+        return self._native_write
+
+    def _counted(self, data: bytes) -> bytes:
+        if not self._has_body():
+            return b''
+        if self._left is not None:
+            data = data[: self._left]
+            self._left -= len(data)
+        return data
+
+    def _refuse_excess(self, data: bytes, kept: bytes) -> None:
+        if len(kept) < len(data) and self._has_body():
+            raise ValueError('the body of the response is longer than its Content-Length')
+
+
+class _Body:
+    """The pieces of a body, which are closed with it."""
+
+    def __init__(self, pieces: Iterable[bytes], response: _StrictResponse) -> None:
+        self._pieces = pieces
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._response.each(self._pieces)
+
+    def close(self) -> None:
+        close = getattr(self._pieces, 'close', None)
+        if close is not None:
+            close()
+
+
+def _is_number(value: str) -> bool:
+    return value.isascii() and value.isdigit()
