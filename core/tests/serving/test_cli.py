@@ -163,6 +163,15 @@ def test_explain_shows_what_is_given_and_the_native_call(capsys: pytest.CaptureF
     assert re.search(r"waitress\.create_server\(handler, sockets, .*threads=7.*ident='x'\)", shown)
 
 
+def test_explain_does_not_take_a_certificate_that_is_made_for_one_that_is_given(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(['--explain', '-s', 'gunicorn', '--cert', 'adhoc']) == 0
+    shown = capsys.readouterr().out
+    assert re.findall(r'^\* (\w+) +(\S+)', shown, re.MULTILINE) == [('server', 'gunicorn'), ('cert', 'adhoc')]
+    assert re.search(r"certfile='.+', keyfile='.+'", shown)
+
+
 def test_help_is_short_and_in_groups(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(['-h'])

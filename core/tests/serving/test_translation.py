@@ -65,6 +65,7 @@ class Native(Prebound):
     """Has names of its own for everything."""
 
     name = 'native'
+    capabilities = Capabilities(concurrency='greenlets', prebound_sockets=True, tls=True)
     native_names: ClassVar[Mapping[str, str]] = {
         name: f'its_{name}' for name in portable_options() if name not in ('backend', 'keyfile')
     }
@@ -74,6 +75,7 @@ class Encrypting(Serving):
     """Takes a context of TLS."""
 
     name = 'encrypting'
+    capabilities = Capabilities(concurrency='sync', tls=True)
     native_names: ClassVar[Mapping[str, str]] = {'ssl_context': 'tls', 'max_body': 'limit'}
 
 
@@ -81,6 +83,7 @@ class Certified(Serving):
     """Takes the files of TLS."""
 
     name = 'certified'
+    capabilities = Capabilities(concurrency='sync', tls=True)
     native_names: ClassVar[Mapping[str, str]] = {'certfile': 'its_cert', 'keyfile': 'its_key'}
 
 
@@ -88,10 +91,25 @@ class Accepting(AcceptingAdapter):
     """Is handed connections."""
 
     name = 'accepting'
-    capabilities = Capabilities(concurrency='threads', prebound_sockets=True)
+    capabilities = Capabilities(concurrency='threads', prebound_sockets=True, tls=True)
 
     def serve(self, handler: Any, sockets: Any) -> None:
         """Do nothing."""
+
+
+class Gateway(Accepting):
+    """Is handed connections by a web server, which has decrypted them."""
+
+    name = 'gateway'
+    native_names: ClassVar[Mapping[str, str]] = {'certfile': 'cert'}
+    capabilities = Capabilities(concurrency='threads', prebound_sockets=True, protocol='fastcgi')
+
+
+class Undeclared(Certified):
+    """Has names for TLS, and does not declare it."""
+
+    name = 'undeclared'
+    capabilities = Capabilities(concurrency='sync')
 
 
 class UnixToo(Serving):
@@ -146,6 +164,8 @@ TLS = {'certfile', 'keyfile', 'cert'}
 EXPECTED: list[tuple[type[ServerAdapter], set[str], set[str]]] = [
     (Serving, {'backend', 'bind'}, ALWAYS | {'graceful_timeout', 'reload'}),
     (Prebound, {'backend'}, ALWAYS | SOCKETS | WORKERS | {'graceful_timeout', 'reload'}),
+    (Gateway, {'backend'}, ALWAYS | SOCKETS | WORKERS | {'graceful_timeout', 'reload'}),
+    (Undeclared, {'backend', 'bind'}, ALWAYS | {'graceful_timeout', 'reload'}),
     (Accepting, {'backend'}, ALWAYS | SOCKETS | WORKERS | TLS | {'graceful_timeout', 'reload'}),
     (Encrypting, {'backend', 'bind', 'max_body'} | TLS, (ALWAYS | {'graceful_timeout', 'reload'}) - {'max_body'}),
     (Certified, {'backend', 'bind'} | TLS, ALWAYS | {'graceful_timeout', 'reload'}),
@@ -191,6 +211,8 @@ def test_nobody_forks_where_the_system_cannot(monkeypatch: pytest.MonkeyPatch) -
     ('adapter', 'detail'),
     [
         (Prebound, 'it does not speak TLS'),
+        (Undeclared, 'it does not speak TLS'),
+        (Gateway, 'the web server speaks TLS'),
         (PerRequest, 'the web server speaks TLS'),
         (Native, 'it reads the key from the file of the certificate'),
     ],

@@ -97,8 +97,8 @@ def _serve(options: Namespace) -> None:
         sys.path.insert(0, '.')
     invocation, config = arguments.invocation(options)
     if options.explain:
-        ready = make(choose(invocation))
-        print(explain(ready.adapter, ready.options))
+        chosen = choose(invocation)
+        print(explain(make(chosen).adapter, chosen.options))  # not those of `make`, which has made a certificate
         return
 
     def load() -> WSGIApplication:

@@ -184,6 +184,8 @@ def _able(option: str, names: list[str]) -> str:
 
 def _native_name(adapter: type[ServerAdapter], option: str) -> str:
     """Return the backend's name of an option, or an empty text."""
+    if option in TLS and not adapter.capabilities.tls:
+        return ''
     names = adapter.native_names
     if option in TLS and SSL_CONTEXT in names:
         return names[SSL_CONTEXT]
@@ -245,11 +247,12 @@ def _unforkable(adapter: type[ServerAdapter]) -> str:
 
 
 def _plain(adapter: type[ServerAdapter]) -> str:
-    if issubclass(adapter, AcceptingAdapter):
+    if issubclass(adapter, AcceptingAdapter) and adapter.capabilities.tls:
         return ''
-    if 'certfile' in adapter.native_names:
+    if _native_name(adapter, 'certfile'):
         return 'it reads the key from the file of the certificate'
-    return 'the web server speaks TLS' if _per_request(adapter) else 'it does not speak TLS'
+    is_behind = _per_request(adapter) or adapter.capabilities.protocol != 'http'
+    return 'the web server speaks TLS' if is_behind else 'it does not speak TLS'
 
 
 def _unstoppable(adapter: type[ServerAdapter]) -> str:
