@@ -27,14 +27,14 @@ class Boaster(WSGIRefServer):
 class Modest(WSGIRefServer):
     capabilities = Capabilities(concurrency='sync', prebound_sockets=True)
 """
-BOASTED = {'concurrency', 'keep_alive', 'http2', 'worker_processes', 'threads_option'}
-CONCEALED = {
+BOASTED = {'concurrency', 'http2', 'worker_processes', 'threads_option'}
+CONCEALED = {  # but for `tls`, which the core refuses where it is not declared
     'concurrency',
     'unix_sockets',
     'ipv6',
-    'tls',
     'chunked_requests',
     'streaming',
+    'keep_alive',
     'graceful_drain',
     'file_wrapper',
 }

@@ -128,7 +128,8 @@ def test_a_response_that_ends_with_the_connection_is_not_cut(server: Server) -> 
 @pytest.mark.parametrize('server', ['wsgiref'], indirect=True)  # paste resets such connections, with TLS or without
 def test_an_answer_before_the_upload_is_read_arrives(server: Server) -> None:
     with closing(secured(server, trusting())) as connection:
-        connection.sendall(b'POST /path/a HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n' + bytes(500_000))
+        head = b'POST /path/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 500000\r\n\r\n'
+        connection.sendall(head + bytes(500_000))
         assert read_all(connection).split(b' ', 2)[1] == b'405'
 
 

@@ -44,23 +44,31 @@ class WSGIRefServer(AcceptingAdapter):
         tls=True,
         chunked_requests=True,
         streaming=True,
+        keep_alive=True,
         graceful_drain=True,
         file_wrapper=True,
     )
 
     def serve(self, handler: WSGIApplication, sockets: Sequence[socket.socket]) -> None:
         """Accept connections and answer each in a thread, until stopped; then wait for the running threads."""
+        from wsgiref.simple_server import software_version
+
+        from bottle.serving.exchange import Exchange
         from bottle.serving.simple_server import RequestHandler, SimpleServer
 
         server_class = _extended(self.options.get('server_class'), SimpleServer)
         handler_class = _extended(self.options.get('handler_class'), RequestHandler)
         threaded = self.options.get('threaded', True)
-        server = server_class(handler, handler_class, threaded=threaded, quiet=self.quiet, sockets=sockets)
-        server.logs_requests = self.logs_requests
+        tls = self.ssl_context is not None
+        exchange = Exchange(
+            handler, sockets, software_version, tls=tls, multithread=threaded, multiprocess=self.shares_sockets
+        )
+        server = server_class(handler, handler_class, exchange, threaded=threaded, quiet=self.quiet)
+        server.logs_requests = self.logs_requests and not self.quiet
         try:
             self.accept(sockets, server.process_request)
         finally:
-            server.connections.drain()
+            exchange.idle.drain()
             server.server_close()
 
     def native_options(self) -> Collection[str]:

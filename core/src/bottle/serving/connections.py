@@ -23,6 +23,7 @@ MAX_CONNECTIONS, OTHER_FILES = 1000, 16  # the latter are open, or may be, besid
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 MAX_DISCARDED = 1 << 20  # bytes of an unread body that are read
 DISCARD_TIMEOUT = 1.0  # seconds to wait for such bytes
+DISCARD_LIMIT = 10.0  # seconds for all of them: a client that sends a byte now and then is not waited for
 PAUSE_WHEN_OUT_OF_FILES = 0.25  # seconds: the queue stays ready, so that a loop without a pause would spin
 LINGER = 1.0  # seconds: a client that has been silent for so long is not about to send its next request
 PAUSE_WHEN_LINGERING = 0.02  # seconds between two looks at idle connections during a drain
@@ -257,9 +258,9 @@ def discard(body: Any, connection: socket.socket) -> None:
         return
     with contextlib.suppress(OSError, BodyError):
         connection.settimeout(DISCARD_TIMEOUT)
-        for _ in range(MAX_DISCARDED // BUFFER_SIZE):
-            if not body.read(BUFFER_SIZE):
-                return
+        left, deadline = MAX_DISCARDED, time.monotonic() + DISCARD_LIMIT
+        while left > 0 and time.monotonic() < deadline and (data := body.read1(BUFFER_SIZE)):
+            left -= len(data)
 
 
 class InFlight:

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from bottle.serving.types import Environ
 
 
-def threaded_environ(software: str, *, tls: bool = False, multiprocess: bool = False) -> Environ:
+def threaded_environ(
+    software: str, *, tls: bool = False, multithread: bool = True, multiprocess: bool = False
+) -> Environ:
     """Return what the environ of every request holds on a server with threads (PEP 3333, "environ Variables").
 
     Parameters:
         software: the server's name and version.
         tls: whether the connections are encrypted.
+        multithread: whether another thread may call the application at the same time.
         multiprocess: whether other processes serve the application, too.
     """
     return {
@@ -31,7 +34,7 @@ def threaded_environ(software: str, *, tls: bool = False, multiprocess: bool = F
         'SERVER_PORT': '0',
         'wsgi.version': (1, 0),
         'wsgi.url_scheme': 'https' if tls else 'http',
-        'wsgi.multithread': True,
+        'wsgi.multithread': multithread,
         'wsgi.multiprocess': multiprocess,
         'wsgi.run_once': False,
     }

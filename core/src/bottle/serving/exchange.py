@@ -9,6 +9,7 @@ from contextlib import suppress
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from wsgiref.util import FileWrapper
 
 from bottle.bodies import BodyError, NoBody
 from bottle.serving.connections import PAUSE_WHEN_LINGERING, WaitingConnections, discard
@@ -51,10 +52,12 @@ class Response:
         persistent: whether it may, after the response.
         head_sent: whether the client has got something of it.
         status: the status code and the reason phrase.
+        sent: how many bytes of the body were sent.
     """
 
     def __init__(self, connection: socket.socket, server: str, may_persist: Callable[[], bool]) -> None:
         self.status = ''
+        self.sent = 0
         self.head_sent = False
         self.persistent = False
         self._connection = connection
@@ -128,6 +131,7 @@ class Response:
         self._left = None if self._left is None else self._left - len(kept)
         framed = b'%x\r\n%b\r\n' % (len(kept), kept) if self._chunked and kept else kept
         self._send_all(head + framed)
+        self.sent += len(kept)
         if len(kept) < len(data):
             raise ValueError('the body of the response is longer than its Content-Length')
 
@@ -209,6 +213,7 @@ class Exchange:
         sockets: the listening sockets.
         software: the value of the header Server.
         tls: whether the connections are encrypted.
+        multithread: whether another thread may call the application at the same time.
         multiprocess: whether other processes serve the application, too.
         max_head: the permitted length of a header section in bytes.
 
@@ -224,6 +229,7 @@ class Exchange:
         software: str,
         *,
         tls: bool = False,
+        multithread: bool = True,
         multiprocess: bool = False,
         max_head: int = MAX_HEAD,
     ) -> None:
@@ -233,7 +239,8 @@ class Exchange:
         self._software = software
         self._names = ServerNames(sockets)
         self._max_head = max_head
-        self._environ = threaded_environ(software, tls=tls, multiprocess=multiprocess)
+        always = threaded_environ(software, tls=tls, multithread=multithread, multiprocess=multiprocess)
+        self._environ = {**always, 'wsgi.file_wrapper': FileWrapper}
 
     def drain(self) -> None:
         """End idle connections, and wait until the last open one is closed."""
@@ -249,6 +256,7 @@ class Exchange:
         *,
         reused: bool = False,
         may_persist: Callable[[], bool] = lambda: True,
+        report: Callable[[Request | None, Response], object] | None = None,
     ) -> bool:
         """Read one request and answer it; return whether the connection may be used for another one.
 
@@ -260,9 +268,10 @@ class Exchange:
             address: the client's address; a unix socket has none.
             reused: whether a request was answered on it before.
             may_persist: returns whether the server has a place for a connection that is kept.
+            report: told at the end what was answered, and to which request; None is one that was malformed.
         """
         response = Response(connection, self._software, bool)
-        first = b''
+        request, first = None, b''
         try:
             with self.idle.waiting(connection, reused=reused):
                 first = stream.readline(MAX_LINE)
@@ -278,6 +287,8 @@ class Exchange:
         except BaseException:  # a thread of a pool must not end with it
             logging.getLogger('bottle.server').exception('a request could not be answered')
             _fail(response, HTTPStatus.INTERNAL_SERVER_ERROR)
+        if report is not None and response.head_sent:
+            report(request, response)
         return response.persistent
 
     def _answer(

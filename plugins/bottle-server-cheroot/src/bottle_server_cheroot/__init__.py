@@ -40,6 +40,7 @@ class CherootServer(AcceptingAdapter):
         keep_alive=True,
         graceful_drain=True,
         threads_option=True,
+        file_wrapper=True,
     )
 
     def serve(self, handler: WSGIApplication, sockets: Sequence[socket]) -> None:
