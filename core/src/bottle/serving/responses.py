@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from bottle.serving.types import Environ, StartResponse, WSGIApplication
 
 BODILESS = ('1', '204', '304')  # how the status codes of responses without a body begin
+SWITCHING = '101'  # but what follows this one is another protocol (RFC 9110, section 7.8)
 WITHOUT_LENGTH = ('1', '204')  # and of those without even a Content-Length (RFC 9110, section 8.6)
 
+_DROPPED = ('transfer-encoding',)  # hop-by-hop: never the application's affair (PEP 3333, "Other HTTP Features")
+_DROPPED_WITH_LENGTH = (*_DROPPED, 'content-length')
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r'[\t\x20-\x7e\x80-\xff]*')
 _STATUS = re.compile(r'[1-9][0-9]{2} [\t\x20-\x7e\x80-\xff]*')
@@ -29,11 +32,14 @@ def check_head(status: str, headers: Sequence[tuple[str, str]]) -> None:
         TypeError: one of them is no text.
         ValueError: one of them cannot be sent.
     """
+    length = None
     for name, value in headers:
         if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
             raise ValueError(f'the header {name!r} cannot be sent: it holds control characters, or its name others')
-        if len(name) == len('content-length') and name.lower() == 'content-length' and not _is_number(value):
-            raise ValueError(f'the header {name!r} cannot be sent: {value!r} is no number of bytes')
+        if len(name) == len('content-length') and name.lower() == 'content-length':
+            if not _is_number(value) or length not in (None, value):
+                raise ValueError(f'the header {name!r} cannot be sent: {value!r} is no length, or a second one')
+            length = value
     if not _STATUS.fullmatch(status):
         raise ValueError(f'the status {status!r} cannot be sent: it is no code of three digits and a reason')
 
@@ -43,7 +49,8 @@ def strict(application: WSGIApplication) -> WSGIApplication:
 
     A head that cannot be sent is refused; what stands in for another replaces it as a whole; HEAD, 204 and 304 have no
     body; nothing is sent beyond the Content-Length, and a body that is too short ends with an error, so that the
-    connection is closed. A response that is a list or a file of the backend is handed on as it is, where it can be.
+    connection is closed; Transfer-Encoding is left to the backend. What follows 101 is handed on as it is, and so is a
+    response that is a list or a file of the backend, where it can be.
 
     Parameters:
         application: the WSGI application.
@@ -77,7 +84,7 @@ class _StrictResponse:
             raise AssertionError('start_response() was called already: give exc_info to replace the head')
         check_head(status, headers)
         self._head = status, list(headers)
-        return self.write
+        return self._begin() if status.startswith(SWITCHING) else self.write
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body now; what of it is beyond the Content-Length is an error."""
@@ -90,7 +97,7 @@ class _StrictResponse:
     def of(self, pieces: Iterable[bytes]) -> Iterable[bytes]:
         """Return the body as the backend is to send it."""
         if self._head is not None and self._native_write is None:
-            if isinstance(pieces, list | tuple):
+            if isinstance(pieces, list | tuple) and not hasattr(pieces, 'close'):
                 return self._of_list(pieces)
             if type(pieces) is self._environ.get('wsgi.file_wrapper') and self._has_body():
                 self._begin()
@@ -120,18 +127,19 @@ class _StrictResponse:
 
     def _has_body(self) -> bool:
         status = self._head[0] if self._head else ''
-        return not (self._environ['REQUEST_METHOD'] == 'HEAD' or status.startswith(BODILESS))
+        bodiless = self._environ['REQUEST_METHOD'] == 'HEAD' or status.startswith(BODILESS)
+        return not bodiless or status.startswith(SWITCHING)
 
     def _begin(self, length: int | None = None) -> Callable[[bytes], object]:
         """Hand the head to the backend; the length of a body that is not sent tells the client what GET would get."""
         if self._head is None:
             raise AssertionError('the application has not called start_response()')
         status, headers = self._head
+        dropped = _DROPPED_WITH_LENGTH if status.startswith(WITHOUT_LENGTH) else _DROPPED
+        headers = [each for each in headers if each[0].lower() not in dropped]
         declared = next((int(value) for name, value in headers if name.lower() == 'content-length'), None)
-        if status.startswith(WITHOUT_LENGTH):
-            headers = [each for each in headers if each[0].lower() != 'content-length']
-        elif declared is None and length and not self._has_body() and not status.startswith(BODILESS):
-            headers = [*headers, ('Content-Length', str(length))]
+        if declared is None and length and not self._has_body() and not status.startswith(BODILESS):
+            headers.append(('Content-Length', str(length)))
         self._left = declared
         self._native_write = self._start(status, headers)
         return self._native_write
