@@ -1,9 +1,11 @@
 """What is particular to gevent."""
 
 import json
+import socket
 import ssl
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
@@ -229,6 +231,62 @@ def test_where_sockets_are_shared_one_connection_is_taken_at_a_time(shares: bool
         thread.join(LINGER + MARGIN)
         assert not thread.is_alive()
     assert len(set(adapter.options['spawn'].numbers)) == (3 if shares else 1)
+
+
+def switching(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+    """Answer in another protocol: each line in capitals."""
+    start_response('101 Switching Protocols', [('Connection', 'Upgrade'), ('Upgrade', 'websocket')])(b'')
+    return (line.upper() for line in environ['wsgi.input'])
+
+
+def beginning(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+    """Answer with the beginning of the body, in a response whose length is not known beforehand."""
+    start_response('200 OK', [])
+    return iter([environ['wsgi.input'].read1(5)])
+
+
+def test_an_application_may_switch_to_another_protocol() -> None:
+    with start(switching, 'gevent', port=0) as server, closing(raw(server.url)) as connection:
+        connection.sendall(b'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+        head = until(connection, b'\r\n\r\n')
+        assert head.startswith(b'HTTP/1.1 101 ')
+        assert b'Content-Length' not in head
+        for line in (b'one\n', b'two\n'):
+            connection.sendall(line)
+            assert until(connection, b'\n') == line.upper()
+        connection.shutdown(socket.SHUT_WR)
+        assert read_all(connection) == b''
+
+
+def test_the_beginning_of_a_body_need_not_wait_for_the_rest() -> None:
+    with start(beginning, 'gevent', port=0) as server, closing(raw(server.url)) as connection:
+        connection.sendall(b'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello')
+        assert until(connection, b'0\r\n\r\n').endswith(b'5\r\nhello\r\n0\r\n\r\n')
+        connection.sendall(b'world' + b'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nbye')
+        assert until(connection, b'0\r\n\r\n').endswith(b'3\r\nbye\r\n0\r\n\r\n')
+
+
+@pytest.mark.parametrize(
+    'head',
+    [
+        b'POST / HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello',
+        b'PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n',
+    ],
+)
+def test_a_connection_is_closed_when_it_cannot_be_used_again(head: bytes) -> None:
+    def ignoring(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        return beginning(environ, start_response) if environ['REQUEST_METHOD'] == 'POST' else whole(start_response)
+
+    def whole(start_response: Any) -> Iterator[bytes]:
+        start_response('200 OK', [('Content-Length', '5')])
+        return iter([b'hello'])
+
+    with start(ignoring, 'gevent', port=0) as server, closing(raw(server.url)) as connection:
+        connection.sendall(head)
+        answer = read_all(connection)
+    assert answer.startswith(b'HTTP/1.1 200 OK\r\n')
+    assert answer.count(b'Connection: ') == answer.count(b'Connection: close') == 1
+    assert answer.endswith(b'\r\n\r\nhello')
 
 
 def test_portable_options_have_names_that_gevent_knows() -> None:

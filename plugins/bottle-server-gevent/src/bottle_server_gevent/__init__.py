@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.connections import WaitingConnections
 from bottle.serving.logs import StandardStream
+from bottle.serving.responses import strict
 from bottle.serving.sockets import BACKLOG
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ class GeventServer(ServerAdapter):
     backend = Backend('gevent', 'gevent.pywsgi')
     native_call = 'gevent.pywsgi.WSGIServer'
     native_names: ClassVar = {'ssl_context': 'ssl_context'}
-    marks_chunked = True
     capabilities = Capabilities(
         concurrency='greenlets',
         prebound_sockets=True,
@@ -57,7 +57,7 @@ class GeventServer(ServerAdapter):
         errors = StandardStream('stderr')  # gevent's own would end the process when nobody reads it any more
         defaults = {'log': None if self.quiet or not self.logs_requests else errors, 'error_log': errors}
         options = {'spawn': pool.Pool(), **defaults, **self.options, 'handler_class': handler_class(connections)}
-        servers = [pywsgi.WSGIServer(each, handler, **options) for each in sockets]
+        servers = [pywsgi.WSGIServer(each, strict(handler), **options) for each in sockets]
         for server in servers:
             if server.ssl_enabled:  # a handshake and waits that let others run, without patching, and that a drain ends
                 server.wrap_socket = partial(ssl.SSLSocket, _context=options['ssl_context'])
