@@ -1,6 +1,7 @@
 """Flup behind a real lighttpd: each protocol, as the README says, and what is particular to it."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.client import IncompleteRead
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from bottle_server_flup import FlupServer
-from tests.support.client import connect, fetch
+from tests.support.client import connect, fetch, raw, until
 from tests.support.lighttpd import WebServer, lighttpd
 from tests.support.processes import Server
 from tests.support.programs import refusal, running
@@ -38,6 +39,10 @@ def echo():
 @route('/fail')
 def fail():
     raise RuntimeError('the reason')
+
+@route('/exit')
+def leave():
+    raise SystemExit('the reason')  # which Bottle leaves to the server
 
 @route('/cut')
 def cut():
@@ -89,7 +94,6 @@ def test_paths_and_queries(web: WebServer) -> None:
     assert fetch(web.url, path).body == 'grüße/日?1+é'.encode()
 
 
-@pytest.mark.parametrize('web', ['fastcgi', 'scgi'], indirect=True)  # by AJP no body arrives, see the README
 @pytest.mark.parametrize('chunked', [False, True])
 def test_a_body_of_a_megabyte_arrives_byte_exact(web: WebServer, chunked: bool) -> None:
     pieces = (MEGABYTE[start : start + 70_000] for start in range(0, len(MEGABYTE), 70_000))
@@ -98,13 +102,52 @@ def test_a_body_of_a_megabyte_arrives_byte_exact(web: WebServer, chunked: bool) 
     assert (answer.status, answer.body == MEGABYTE) == (200, True)
 
 
+def test_the_body_of_a_form(web: WebServer) -> None:
+    answer = fetch(web.url, '/echo', 'POST', b'a=1')
+    assert (answer.status, answer.body) == (200, b'a=1')
+
+
+def text(value: bytes) -> bytes:
+    """Return a text as AJP writes it."""
+    return len(value).to_bytes(2) + value + b'\0'
+
+
+def forwarded(path: bytes, length: int) -> bytes:
+    """Return what a web server says in AJP about a request of POST."""
+    names = [text(b'HTTP/1.1'), text(path), text(b'127.0.0.1'), text(b'client'), text(b'server')]
+    return b'\2\4' + b''.join(names) + b'\0\x50\0' + b'\0\1\xa0\x08' + text(b'%d' % length) + b'\xff'
+
+
+def packet(payload: bytes) -> bytes:
+    """Return a packet of AJP from a web server."""
+    return b'\x12\x34' + len(payload).to_bytes(2) + payload
+
+
+def test_ajp_as_others_than_lighttpd_speak_it(tmp_path: Path) -> None:
+    with running(tmp_path, PROGRAM, 'flup', protocol='ajp') as server, closing(raw(server.url)) as connection:
+        connection.sendall(packet(forwarded(b'/echo', 6)) + packet(b'\0\2' + b'ab'))
+        wanted = b'\6\0\4'  # "Get Body Chunk": at most so many bytes
+        assert wanted in until(connection, wanted)
+        connection.sendall(packet(b'\0\4' + b'cdef'))
+        received = until(connection, b'\5\1')  # "End Response"
+        assert b'\3\0\6abcdef\0' in received  # "Send Body Chunk"
+
+
+def test_no_more_of_a_body_is_asked_for_than_is_taken(tmp_path: Path) -> None:
+    with running(tmp_path, PROGRAM, 'flup', protocol='ajp') as server, closing(raw(server.url)) as connection:
+        connection.sendall(packet(forwarded(b'/echo', 100_000)) + packet(b'\0\2' + b'ab'))
+        wanted = b'\6' + (8186).to_bytes(2)  # as much as one packet holds: another would pass for the next request
+        assert wanted in until(connection, wanted)
+
+
 def test_a_request_without_a_body(web: WebServer) -> None:
     answer = fetch(web.url, '/echo', 'POST', b'')
     assert (answer.status, answer.body) == (200, b'')
 
 
-def test_an_exception_is_an_error_500(web: WebServer) -> None:
-    answer = fetch(web.url, '/fail')
+@pytest.mark.parametrize('path', ['/fail', '/exit'])
+def test_an_exception_is_an_error_500(web: WebServer, path: str) -> None:
+    answer = fetch(web.url, path)
     assert answer.status == 500
     assert b'the reason' not in answer.body
 
@@ -115,9 +158,10 @@ def test_what_is_only_the_web_servers_is_not_in_the_environ(web: WebServer) -> N
     assert b'HTTP_PROXY' not in environ
 
 
-def test_a_response_that_fails_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize('protocol', ['fastcgi', 'ajp'])  # in SCGI nothing tells them apart, see the README
+def test_a_response_that_fails_is_not_taken_for_a_whole_one(tmp_path: Path, protocol: str) -> None:
     os.mkfifo(tmp_path / 'gate')
-    with behind_lighttpd(tmp_path, 'fastcgi') as (server, web), closing(connect(web.url)) as connection:
+    with behind_lighttpd(tmp_path, protocol) as (server, web), closing(connect(web.url)) as connection:
         connection.request('GET', '/cut')
         response = connection.getresponse()
         assert response.read(6) == b'first '
@@ -145,6 +189,20 @@ def test_a_drain_finishes_what_runs(tmp_path: Path, protocol: str) -> None:
 def test_a_unix_socket(tmp_path: Path) -> None:
     with behind_lighttpd(tmp_path, 'fastcgi', f'unix:{tmp_path}/socket') as (_, web):
         assert fetch(web.url, '/path/a').body == b'a?'
+
+
+def test_a_web_server_that_starts_it(tmp_path: Path) -> None:
+    (tmp_path / 'web').mkdir()
+    (tmp_path / 'hello.py').write_text(
+        "from bottle import route\n\n@route('/name')\ndef name():\n    return __name__\n"
+    )
+    script = tmp_path / 'start'
+    script.write_text(f'#!/bin/sh\ncd {tmp_path} && exec {sys.executable} -m bottle -s flup -b fd://0 hello\n')
+    script.chmod(0o700)
+    place = f'"bin-path" => "{script}", "socket" => "{tmp_path}/socket", "max-procs" => 1'
+    settings = SETTINGS.replace('"host" => "127.0.0.1", "port" => 9000', place)
+    with lighttpd(tmp_path, tmp_path / 'web', settings) as web:
+        assert fetch(web.url, '/name').body == b'hello'
 
 
 def test_fewer_threads_than_flup_starts(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from bottle.errors import ServerOptionError
 from bottle.serving import AcceptingAdapter, Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.connections import InFlight, WaitingConnections
 from bottle.serving.environ import latin1_path, terminate_input
+from bottle.serving.responses import strict
+from bottle_server_flup import ajp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -52,10 +54,13 @@ class FlupServer(AcceptingAdapter):
         options = {**DEFAULTS, **self.options, 'multiprocess': self.shares_sockets}
         protocol = options.pop('protocol')
         options['maxSpare'] = min(options['maxSpare'], options.get('maxThreads', options['maxSpare']))
-        server = import_module(MODULES[protocol]).WSGIServer(partial(_mended, handler, protocol), **options)
+        server = import_module(MODULES[protocol]).WSGIServer(partial(_mended, strict(handler), protocol), **options)
         logging.getLogger(f'{protocol}-wsgi').setLevel(options.get('loggingLevel', logging.WARNING))  # no requests
         server.handler = partial(_cut_on_failure, server.handler)
         task_class = _connection_class(server._jobClass, connections)
+        if protocol == 'ajp':
+            ajp.mend(server)
+            task_class = ajp.connection_class(task_class)
 
         def queue(connection: socket.socket, address: Any) -> None:
             task = task_class(connection, address or ('', 0), server, None)
@@ -96,7 +101,8 @@ def _cut_on_failure(handle: Callable[[Any], Any], request: Any) -> Any:
         return handle(request)
     except Exception:
         traceback.print_exc()
-        if hasattr(request, 'stdout') and request.stdout.dataWritten:
+        has_begun = request.stdout.dataWritten if hasattr(request, 'stdout') else request._headersSent
+        if has_begun:
             request._conn._sock.shutdown(socket.SHUT_RDWR)
         raise
 
