@@ -116,7 +116,7 @@ class LifecycleSuite:
             server.send_signal(signal.SIGTERM)
             assert server.wait(IDLE_END) == 0
 
-    @rule(4, DRAIN)
+    @rule(4, DRAIN, needs='listens')
     def test_a_second_signal_ends_it(self, launch: Launch) -> None:
         """Who sends the signal again does not want to wait for what runs."""
         with launch() as server, crowd(server, 1):
@@ -151,7 +151,7 @@ class LifecycleSuite:
             assert [whole(each) for each in streams.release()] == [(200, b'aaaaabbbbb', True)]
             assert server.wait(END) == 0
 
-    @rule(4, START)
+    @rule(4, START, needs='listens')
     def test_an_address_in_use_is_said_at_once(self, subject_name: str) -> None:
         """One line names the address, and the exit code is not 0."""
         with closing(socket.create_server(('127.0.0.1', 0))) as busy:
