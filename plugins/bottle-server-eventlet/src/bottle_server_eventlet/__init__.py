@@ -43,6 +43,7 @@ class EventletServer(ServerAdapter):
         streaming=True,
         keep_alive=True,
         graceful_drain=True,
+        file_wrapper=True,
     )
     _stopping = False
 
