@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from bottle import Bottle, start
 from bottle.errors import ServerOptionError
 from bottle_server_gunicorn import GunicornServer
+from tests.operation.workers import APPLICATION, await_end, children, ready_pids, supervised, write
 from tests.support.client import fetch, interrupted
+from tests.support.losses import LossClient
 from tests.support.programs import ABOUT, about, refusal, running
 
 SLOW = """\
@@ -67,6 +70,37 @@ def test_a_signal_to_every_process_loses_nothing(tmp_path: Path, number: signal.
 
         assert interrupted(server.url, '/slow', 20, interrupt) == [b'done'] * 20
         assert server.process.wait(10) == 0
+
+
+def await_descendants(pid: int, count: int) -> list[int]:
+    """Return the ids of a process's children and theirs, once there are so many."""
+    deadline = time.monotonic() + 10
+    while len(found := [each for child in children(pid) for each in (child, *children(child))]) != count:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.02)
+    return found
+
+
+def test_changed_code_is_served_and_nobody_is_refused(tmp_path: Path) -> None:
+    with supervised(tmp_path, 'gunicorn', '--reload', '--reload-interval', '0.1', workers=0) as server:
+        await_descendants(server.process.pid, 3)  # what watches the files, gunicorn's parent and its worker
+        with LossClient(server.url, rate=50) as client:
+            client.await_requests(10)
+            write(tmp_path, APPLICATION.replace("'first'", "'second'"))
+            server.await_lines(r'worked\.py changed: reloading')
+            replaced = ready_pids(server, 4)[:2]
+            assert await_end(replaced, 10) == []
+            client.await_requests(60)
+        assert client.failed() == []
+        assert fetch(server.url, '/version').body == b'second'
+        assert server.stop() == 0
+
+
+def test_nothing_is_left_of_a_reloader_that_is_killed(tmp_path: Path) -> None:
+    with supervised(tmp_path, 'gunicorn', '--reload', workers=0) as server:
+        left = await_descendants(server.process.pid, 3)
+        server.process.kill()
+        assert await_end(left, 5) == []
 
 
 def test_nobody_is_believed_by_default(tmp_path: Path) -> None:
