@@ -6,8 +6,10 @@ import json
 import os
 import socket
 import threading
+from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,10 +36,12 @@ class Witness:
         self._gate = socket.socket(socket.AF_UNIX)
         self._gate.bind(self.path + GATE)
         self._gate.listen(128)
+        self._received: SimpleQueue[bytes] = SimpleQueue()
         self._events: list[Event] = []
+        self._by_identity: dict[str, list[Event]] = defaultdict(list)
         self._held: dict[str, socket.socket] = {}
         self._changed = threading.Condition()
-        for target in (self._collect, self._admit):
+        for target in (self._receive, self._collect, self._admit):
             threading.Thread(target=target, daemon=True).start()
 
     @property
@@ -53,7 +57,7 @@ class Witness:
             event: what kind of event; any when empty.
         """
         with self._changed:
-            return [each for each in self._events if each['id'] == identity and event in ('', each['event'])]
+            return [each for each in self._by_identity.get(identity, ()) if event in ('', each['event'])]
 
     def everything(self) -> list[Event]:
         """Return what was told about any request so far, in order."""
@@ -119,12 +123,20 @@ class Witness:
         if not self._changed.wait_for(what, timeout):
             raise TimeoutError(f'not told in {timeout:g} s: {said}; told: {self._events[-5:]}')
 
-    def _collect(self) -> None:
+    def _receive(self) -> None:
+        """Do nothing else: the kernel keeps few messages, and whoever tells more than those has to wait."""
         with suppress(OSError):
             while data := self._told.recv(LARGEST):
-                with self._changed:
-                    self._events.append(json.loads(data))
-                    self._changed.notify_all()
+                self._received.put(data)
+        self._received.put(b'')
+
+    def _collect(self) -> None:
+        while data := self._received.get():
+            event = json.loads(data)
+            with self._changed:
+                self._events.append(event)
+                self._by_identity[event['id']].append(event)
+                self._changed.notify_all()
 
     def _admit(self) -> None:
         with suppress(OSError):

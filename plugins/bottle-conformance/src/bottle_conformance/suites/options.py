@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bottle_conformance.observing import so_far
 from bottle_conformance.operating import SURELY, attempt, await_printed, crowd
 from bottle_conformance.rules import rule
 from bottle_conformance.subject import new_identity
@@ -147,7 +148,7 @@ class OptionsSuite:
             '/digest', f'Content-Length: {LIMIT + 1}', method='POST', body=body + b'x', identity=identity
         )
         assert refused.status == 413
-        assert equipped.witness.events(identity) == []
+        assert so_far(equipped, identity, 'called') == []
 
     @rule(4, 'docs/options.md, max_body', 'RFC 9110, 15.5.14', needs='chunked_requests')
     def test_a_chunked_body_as_long_as_the_limit_arrives(self, equipped: Subject) -> None:
@@ -159,7 +160,7 @@ class OptionsSuite:
     def test_a_chunked_body_that_is_too_long_is_refused(self, equipped: Subject) -> None:
         """One byte more than the limit is answered with 413, and the application does not get a whole body."""
         status, identity = self._send_chunks(equipped, LIMIT + 1)
-        assert (status, equipped.witness.events(identity, 'body')) == (413, [])
+        assert (status, so_far(equipped, identity, 'body')) == (413, [])
 
     def _send_chunks(self, server: Subject, length: int) -> tuple[int, str]:
         """Send a chunked body; return the status, and the identity of the request."""
