@@ -2,10 +2,11 @@
 
 import json
 import os
+import select
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,22 @@ def stream():
     yield b'first'
     yield b'second' if (HERE / 'gate').open('rb').read(1) else b'too late'
 
+class Told:
+    def __init__(self, name, pieces):
+        self.name, self.pieces = name, pieces
+        response.content_length = len(b''.join(pieces))
+    def __iter__(self):
+        yield from self.pieces[:1]
+        (HERE / f'{{self.name}}.between').open('rb').read(1) if self.pieces[1:] else None
+        yield from self.pieces[1:]
+    def close(self):
+        (HERE / f'{{self.name}}.closing').open('rb').read(1)
+        (HERE / f'{{self.name}}.closed').open('wb').write(b'closed')
+
+@route('/told/<name>/<count:int>')
+def told(name, count):
+    return Told(name, [b'piece'] * count)
+
 run(server='cgi')
 """
 REQUEST = {
@@ -81,6 +98,7 @@ REQUEST = {
     'SERVER_PORT': '80',
     'SERVER_PROTOCOL': 'HTTP/1.1',
 }
+PATIENCE = 10.0  # seconds for what should come at once
 MEGABYTE = os.urandom(1 << 20)
 
 
@@ -185,6 +203,49 @@ def test_a_stream_arrives_piece_by_piece(web: WebServer, folder: Path) -> None:
         assert response.read(5) == b'first'
         gate.write(b'.')
         assert response.read() == b'second'
+
+
+class Told:
+    """The gates of a response, and where it says that it was closed."""
+
+    def __init__(self, folder: Path, name: str, stack: ExitStack) -> None:
+        self.target = f'/told/{name}'
+        for gate in ('between', 'closing', 'closed'):
+            os.mkfifo(folder / f'{name}.{gate}')
+        self.between, self._closing, self._closed = (
+            stack.enter_context((folder / f'{name}.{gate}').open('r+b', buffering=0))
+            for gate in ('between', 'closing', 'closed')
+        )
+
+    def is_closed(self) -> bool:
+        """Open the gate at its end; return whether it says before long that it was closed."""
+        self._closing.write(b'.')
+        readable, _, _ = select.select([self._closed], [], [], PATIENCE)
+        return bool(readable) and self._closed.read(6) == b'closed'
+
+
+@pytest.fixture
+def told(folder: Path, request: pytest.FixtureRequest) -> Iterator[Told]:
+    """Return the gates of a response."""
+    with ExitStack() as stack:
+        yield Told(folder, request.node.name, stack)
+
+
+def test_a_response_is_closed_that_the_web_server_has_whole(web: WebServer, told: Told) -> None:
+    """Lighttpd sends SIGTERM as soon as it has as many bytes as were declared."""
+    assert get(web, f'{told.target}/1') == (200, b'piece')
+    assert told.is_closed()
+
+
+def test_a_response_is_closed_whose_client_has_left(web: WebServer, told: Told) -> None:
+    """Lighttpd sends SIGTERM then, too; nobody complains in the log that nobody reads."""
+    with closing(connect(web.url)) as connection:
+        connection.request('GET', f'/app.cgi{told.target}/2')
+        assert connection.getresponse().read(5) == b'piece'
+    told.between.write(b'.')
+    assert told.is_closed()
+    assert get(web, '/print') == (200, b'clean')  # the last words of the other process are in the log by then
+    assert 'BrokenPipeError' not in web.cgi_log.read_text()
 
 
 def test_the_environ(web: WebServer) -> None:

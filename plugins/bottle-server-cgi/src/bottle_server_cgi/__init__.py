@@ -48,6 +48,10 @@ class CGIServer(ServerAdapter):
         writer.os_environ = {}  # else what was taken out of the environ would come back
         with redirect_stdout(sys.stderr), Drain(self.stop, bool, LAST_WORDS):
             writer.run(strict(handler))
+        try:
+            output.flush()
+        except BrokenPipeError:  # the interpreter would try once more, and complain
+            os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
 
     def stop(self) -> None:
         """Do nothing: the process ends with its request."""
