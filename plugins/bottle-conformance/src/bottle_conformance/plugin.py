@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from collections import defaultdict
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from bottle.serving import Capabilities, ServerAdapter
 
 RESULTS = pytest.StashKey[Results]()
+SAMPLE = 8  # parameters of a test in a quick run where each request costs a process
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,6 +59,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what does not apply to the server, and expect its deviations to fail."""
     kept = [item for item in items if _applies(item, config)]
+    kept = _sampled(kept, config) if config.getoption('--bottle-quick') else kept
     left_out = [item for item in items if item not in kept]
     items[:] = kept
     if left_out:
@@ -78,6 +82,18 @@ def _applies(item: pytest.Item, config: pytest.Config) -> bool:
     if 'no corpus' in item.name:
         return False
     return not (marker.kwargs['thorough'] and config.getoption('--bottle-quick'))
+
+
+def _sampled(items: list[pytest.Item], config: pytest.Config) -> list[pytest.Item]:
+    """Return items with a few parameters of each test, the same ones every time, where a request costs a process."""
+    tests: dict[tuple[type, str], list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        suite = getattr(item, 'cls', None)
+        if suite and item.get_closest_marker(MARKER) and capabilities_of(suite, config).concurrency == 'per-request':
+            tests[suite, item.name.partition('[')[0]].append(item)
+    excess = {key: max(0, len(found) - SAMPLE) for key, found in tests.items()}
+    left_out = [random.Random(key[1]).sample(found, excess[key]) for key, found in tests.items()]
+    return [item for item in items if not any(item in found for found in left_out)]
 
 
 def _deviation(item: pytest.Item) -> Deviation | None:
