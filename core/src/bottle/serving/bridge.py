@@ -43,7 +43,7 @@ logger = logging.getLogger('bottle.server')
 
 # What the program of each child begins with; it is Python 2.
 PREAMBLE = """
-import ctypes, json, os, re, sys
+import ctypes, json, os, re, sys, time
 from flup.client.scgi_app import SCGIApp
 
 prctl = getattr(ctypes.CDLL(None), 'prctl', None)
@@ -56,13 +56,15 @@ bridge = SCGIApp(connect=str(given['place']))
 
 TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 REQUEST_LINE = re.compile(TOKEN + r' [!-~\\x80-\\xff]+ HTTP/1\\.[01]\\r?\\n')
-FIELD = re.compile('(%s):[ \\t]*([^\\0-\\x08\\x0a-\\x1f\\x7f]*?)[ \\t]*\\r?\\n' % TOKEN)
-FIELDS = re.compile('(?:%s)*$' % FIELD.pattern)
+FIELD = re.compile('(%s):([^\\0-\\x08\\x0a-\\x1f\\x7f]*)\\r?\\n' % TOKEN)
 
 
 def fields_of(head):  # None: malformed (RFC 9112, sections 2.2 to 5.1); the old servers let it pass
-    line = REQUEST_LINE.match(head)
-    return FIELD.findall(head, line.end()) if line and FIELDS.match(head, line.end()) else None
+    lines = head.splitlines(True)
+    found = [FIELD.match(line) for line in lines[1:]]
+    if not (lines and REQUEST_LINE.match(lines[0]) and all(found)):
+        return None
+    return [(each.group(1), each.group(2).strip(' \\t')) for each in found]
 
 
 def refused(status, start_response):
@@ -75,10 +77,16 @@ def application(environ, start_response):
     sent.update(names, PATH_INFO='')  # decoded it may hold anything: the other side decodes REQUEST_URI
     if any('\\0' in value for value in sent.values() if isinstance(value, str)):  # it would end a field of SCGI
         return refused('400 Bad Request', start_response)
+    head = []
     try:
-        return list(bridge(sent, start_response))
+        body = list(bridge(sent, lambda *given: head.extend(given)))
     except Exception:
+        head = []
+    if not head or 'date' not in dict(head[1]):  # flup takes nothing, or half a head, for a response
+        time.sleep(0.5)  # if the parent is gone, this process ends here: whoever waits must not get a whole response
         return refused('502 Bad Gateway', start_response)
+    start_response(*head)
+    return body
 
 
 def now():
@@ -95,7 +103,7 @@ class BridgedAdapter(ServerAdapter):
     """Base class of adapters whose backend runs on Python 2.7 alone.
 
     The option `python` says which interpreter runs it; else the environment variable `BOTTLE_PYTHON27` does, else it is
-    `python2.7`.
+    that of the folder `python27` in the environment of this program, where there is one, else `python2.7`.
 
     Attributes:
         requirement: what the interpreter must have installed besides flup, as pip takes it.
@@ -145,7 +153,9 @@ class BridgedAdapter(ServerAdapter):
 
     def interpreter(self) -> str:
         """Return the interpreter that runs the server."""
-        return str(self.options.get('python') or os.environ.get(VARIABLE) or 'python2.7')
+        own = Path(sys.prefix, 'python27', 'bin', 'python2.7')
+        found = str(own) if own.exists() else 'python2.7'
+        return str(self.options.get('python') or os.environ.get(VARIABLE) or found)
 
     def native_options(self) -> Collection[str]:
         """Return the names of the options."""

@@ -5,16 +5,15 @@ https://python.ca/scgi/protocol.txt
 
 from __future__ import annotations
 
-import re
 import sys
 from contextlib import suppress
-from itertools import chain
 from time import time
 from typing import TYPE_CHECKING, Any
 from wsgiref.handlers import BaseHandler, format_date_time
 
 from bottle.bodies import BUFFER_SIZE, BodyError, Spool
 from bottle.serving.environ import latin1_path, terminate_input
+from bottle.serving.responses import BODILESS, WITHOUT_LENGTH, check_head
 
 if TYPE_CHECKING:
     import socket
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from bottle.serving.types import Environ, WSGIApplication
 
 LONGEST_SIZE = 9  # digits
-BODILESS = ('204', '304')
-UNSAFE = re.compile('[\0-\x08\x0a-\x1f\x7f]')
 MEMORY = 1 << 20  # bytes of a response that are kept in memory
 LONGEST_BODY = 1 << 28  # bytes of a response: the other side keeps all of it in memory
 
@@ -111,23 +108,25 @@ class ResponseWriter(BaseHandler):
         """Take note of status and headers (PEP 3333).
 
         Raises:
-            ValueError: one of them would end its line (RFC 9110, section 5.5).
+            ValueError: one of them cannot be sent (RFC 9110, section 5.5).
         """
-        write = super().start_response(status, headers, exc_info)
-        if any(UNSAFE.search(text) for text in [status, *chain.from_iterable(headers)]):
-            raise ValueError('a status or a header holds a control character')
-        return write
+        check_head(status, headers)
+        return super().start_response(status, headers, exc_info)
 
     def send_headers(self) -> None:
         """Take note that the headers would be on their way."""
+        self._refuse_if_long(int(self.headers['Content-Length'] or 0))
         self.headers_sent = True
 
     def _write(self, data: bytes) -> None:
-        if self.bytes_sent > LONGEST_BODY:
+        self._refuse_if_long(self.bytes_sent)
+        self.body.write(data)
+
+    def _refuse_if_long(self, length: int) -> None:
+        if length > LONGEST_BODY:
             raise ValueError(
                 f'a response of more than {LONGEST_BODY} bytes cannot be handed over: let another server send it'
             )
-        self.body.write(data)
 
     def _flush(self) -> None:
         """Do nothing: the response is sent when it is complete."""
@@ -145,8 +144,10 @@ class ResponseWriter(BaseHandler):
     def finish_content(self) -> None:
         """Compose the head, and leave no more of the body than may follow it (RFC 9110, section 6.4.1)."""
         declared, is_head = self.headers['Content-Length'], self.environ['REQUEST_METHOD'] == 'HEAD'
-        bodiless = self.status[:3] in BODILESS
-        if declared is None and not bodiless and (self.bytes_sent or not is_head):
+        bodiless = self.status.startswith(BODILESS)
+        if self.status.startswith(WITHOUT_LENGTH):
+            del self.headers['Content-Length']
+        elif declared is None and not bodiless and (self.bytes_sent or not is_head):
             declared = self.headers['Content-Length'] = str(self.bytes_sent)
         self.body.file.truncate(0 if is_head or bodiless else min(self.bytes_sent, int(declared)))
         self.headers.setdefault('Date', format_date_time(time()))
