@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from bottle.serving.types import WSGIApplication
 
 OURS = {'bind_addr', 'wsgi_app', 'request_queue_size', 'reuse_port', 'shutdown_timeout'}
-TICK = 0.1  # seconds between two looks at the end and at connections that were kept for too long
 
 
 class CherootServer(AcceptingAdapter):
@@ -91,7 +90,7 @@ def fed(base: Any) -> Any:
             self.server.exchange.open.discard(self)
 
     class Server(base):  # type: ignore[misc]  # the type of the base class is not known
-        expiration_interval = TICK
+        expiration_interval = 0.1  # seconds between two looks at the end and at connections that were kept for too long
         keep_alive_conn_limit = None  # cheroot counts in silent ones that have sent nothing yet
 
         def prepare(self) -> None:

@@ -15,7 +15,7 @@ from bottle.serving import AcceptingAdapter, Backend, Capabilities, ServerAdapte
 from bottle.serving.connections import InFlight, WaitingConnections
 from bottle.serving.environ import latin1_path, terminate_input
 from bottle.serving.responses import strict
-from bottle_server_flup import ajp
+from bottle_server_flup.handler import connection_class, mend_ajp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -57,10 +57,9 @@ class FlupServer(AcceptingAdapter):
         server = import_module(MODULES[protocol]).WSGIServer(partial(_mended, strict(handler), protocol), **options)
         logging.getLogger(f'{protocol}-wsgi').setLevel(options.get('loggingLevel', logging.WARNING))  # no requests
         server.handler = partial(_cut_on_failure, server.handler)
-        task_class = _connection_class(server._jobClass, connections)
+        task_class = connection_class(server._jobClass, connections)
         if protocol == 'ajp':
-            ajp.mend(server)
-            task_class = ajp.connection_class(task_class)
+            task_class = mend_ajp(server, task_class)
 
         def queue(connection: socket.socket, address: Any) -> None:
             task = task_class(connection, address or ('', 0), server, None)
@@ -105,19 +104,6 @@ def _cut_on_failure(handle: Callable[[Any], Any], request: Any) -> Any:
         if has_begun:
             request._conn._sock.shutdown(socket.SHUT_RDWR)
         raise
-
-
-def _connection_class(base: Any, connections: WaitingConnections) -> Any:
-    """Return a connection with the web server that a drain can end while no request is on it."""
-    [name] = {'process_input', 'processInput'} & set(dir(base))
-
-    def process(self: Any) -> None:
-        if not (getattr(self, '_requests', None) or getattr(self, '_request', None)):
-            with connections.waiting(self._sock):
-                self._sock.recv(1, socket.MSG_PEEK)
-        getattr(base, name)(self)
-
-    return type(base.__name__, (base,), {name: process})
 
 
 @hookimpl

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
@@ -51,7 +52,7 @@ class GunicornServer(ServerAdapter):
         """Run gunicorn's arbiter until stopped."""
         from gunicorn.app.base import BaseApplication
 
-        from bottle_server_gunicorn.worker import Arbiter, responding, worker_class
+        from bottle_server_gunicorn.handler import responding, worker_class
 
         addresses = [f'fd://{os.dup(each.fileno())}' for each in sockets]  # gunicorn closes what it is given
         ours = {'bind': addresses, 'worker_class': worker_class(), 'control_socket_disable': True}
@@ -64,7 +65,7 @@ class GunicornServer(ServerAdapter):
 
         application = Application()
         application.callable = responding(handler)
-        self._arbiter = arbiter = Arbiter(application)
+        self._arbiter = arbiter = _arbiter_class()(application)
         arbiter.systemd = True  # which leaves the file of a unix socket to the core
         if self._stopping:
             self.stop()
@@ -92,6 +93,26 @@ class GunicornServer(ServerAdapter):
 
         for name, value in self.options.items():
             Config().set(name, value)
+
+
+def _arbiter_class() -> Any:
+    """Return an arbiter that leaves the signals to stop to the core, and the program to itself."""
+    from gunicorn import arbiter
+
+    class Arbiter(arbiter.Arbiter):  # type: ignore[misc]  # the type of the base class is not known
+        SIGNALS: ClassVar = [each for each in arbiter.Arbiter.SIGNALS if each not in (signal.SIGINT, signal.SIGTERM)]
+
+        def spawn_worker(self) -> Any:
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # until the worker can deal with it
+            try:
+                return super().spawn_worker()
+            except SystemExit as ended:  # the worker's: what follows in this program is for the parent
+                sys.stdout.flush()
+                os._exit(int(ended.code or 0))
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+
+    return Arbiter
 
 
 @hookimpl

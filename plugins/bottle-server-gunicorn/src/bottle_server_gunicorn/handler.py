@@ -1,17 +1,15 @@
-"""What gunicorn's processes do: the parent leaves the program to itself, a worker loses nothing when it stops."""
+"""What gunicorn's workers do: they send responses as they were meant, and lose nothing when they stop."""
 
 from __future__ import annotations
 
 import logging
 import os
 import signal
-import sys
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from gunicorn import arbiter
 from gunicorn.http import wsgi
 from gunicorn.workers import gthread
 
@@ -25,23 +23,6 @@ if TYPE_CHECKING:
 
 OWN = ('date', 'server')  # the headers that gunicorn has whatever the application says
 PATIENCE = 0.1  # seconds that a new connection may occupy a thread without sending anything
-
-
-class Arbiter(arbiter.Arbiter):  # type: ignore[misc]  # the type of the base class is not known
-    """Gunicorn's parent, but for the signals to stop, which the core hears."""
-
-    SIGNALS: ClassVar = [each for each in arbiter.Arbiter.SIGNALS if each not in (signal.SIGINT, signal.SIGTERM)]
-
-    def spawn_worker(self) -> Any:
-        """Start a worker, and keep it from going on with the program when it ends."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # until the worker can deal with it
-        try:
-            return super().spawn_worker()
-        except SystemExit as ended:  # the worker's: what follows in this program is for the parent
-            sys.stdout.flush()
-            os._exit(int(ended.code or 0))
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 
 
 class Response(wsgi.Response):  # type: ignore[misc]  # the type of the base class is not known
