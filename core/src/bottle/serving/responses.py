@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,34 +15,50 @@ BODILESS = ('1', '204', '304')  # how the status codes of responses without a bo
 SWITCHING = '101'  # but what follows this one is another protocol (RFC 9110, section 7.8)
 WITHOUT_LENGTH = ('1', '204')  # and of those without even a Content-Length (RFC 9110, section 8.6)
 
-_DROPPED = ('transfer-encoding',)  # hop-by-hop: never the application's affair (PEP 3333, "Other HTTP Features")
-_DROPPED_WITH_LENGTH = (*_DROPPED, 'content-length')
+_LENGTH, _CODING = 'content-length', 'transfer-encoding'
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r'[\t\x20-\x7e\x80-\xff]*')
 _STATUS = re.compile(r'[1-9][0-9]{2} [\t\x20-\x7e\x80-\xff]*')
 
 
-def check_head(status: str, headers: Sequence[tuple[str, str]]) -> None:
+def check_head(status: str, headers: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Make sure that a client can read a head as nothing else than what it says (RFC 9112, sections 4 and 5).
 
     Parameters:
         status: the status code and the reason phrase.
         headers: names and values.
 
+    Returns:
+        The headers that say where the body ends, by their names in lower case.
+
     Raises:
         TypeError: one of them is no text.
         ValueError: one of them cannot be sent.
     """
-    length = None
+    framing: dict[str, str] = {}
     for name, value in headers:
-        if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+        lower = _valid_name(name)
+        plain = type(value) is str and value.isascii() and value.isprintable()  # a fraction of a match, too
+        if not lower or not (plain or _VALUE.fullmatch(value)):
             raise ValueError(f'the header {name!r} cannot be sent: it holds control characters, or its name others')
-        if len(name) == len('content-length') and name.lower() == 'content-length':
-            if not _is_number(value) or length not in (None, value):
+        if lower in (_LENGTH, _CODING):
+            if lower == _LENGTH and not (_is_number(value) and framing.get(lower, value) == value):
                 raise ValueError(f'the header {name!r} cannot be sent: {value!r} is no length, or a second one')
-            length = value
-    if not _STATUS.fullmatch(status):
+            framing[lower] = value
+    if not _is_status(status):
         raise ValueError(f'the status {status!r} cannot be sent: it is no code of three digits and a reason')
+    return framing
+
+
+@lru_cache  # an application has few of them, and a look-up costs a fraction of a match
+def _valid_name(name: str) -> str:
+    """Return the name of a header in lower case, or nothing if it is none."""
+    return name.lower() if _NAME.fullmatch(name) else ''
+
+
+@lru_cache
+def _is_status(status: str) -> bool:
+    return _STATUS.fullmatch(status) is not None
 
 
 def strict(application: WSGIApplication) -> WSGIApplication:
@@ -64,7 +81,7 @@ def strict(application: WSGIApplication) -> WSGIApplication:
 
 
 class _StrictResponse:
-    __slots__ = ('_environ', '_head', '_left', '_native_write', '_start')
+    __slots__ = ('_environ', '_has_body', '_head', '_left', '_native_write', '_start')
 
     def __init__(self, environ: Environ, start_response: StartResponse) -> None:
         self._environ = environ
@@ -72,6 +89,7 @@ class _StrictResponse:
         self._head: tuple[str, list[tuple[str, str]]] | None = None
         self._native_write: Callable[[bytes], object] | None = None
         self._left: int | None = None
+        self._has_body = True
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
@@ -82,8 +100,12 @@ class _StrictResponse:
                 raise exc_info[1].with_traceback(exc_info[2])
         elif self._head is not None:
             raise AssertionError('start_response() was called already: give exc_info to replace the head')
-        check_head(status, headers)
-        self._head = status, list(headers)
+        framing = check_head(status, headers)
+        self._left = int(framing[_LENGTH]) if _LENGTH in framing and not status.startswith(WITHOUT_LENGTH) else None
+        # hop-by-hop: never the application's affair (PEP 3333, "Other HTTP Features")
+        self._head = status, _without(_CODING, headers) if _CODING in framing else list(headers)
+        bodiless = self._environ['REQUEST_METHOD'] == 'HEAD' or status.startswith(BODILESS)
+        self._has_body = not bodiless or status.startswith(SWITCHING)
         return self._begin() if status.startswith(SWITCHING) else self.write
 
     def write(self, data: bytes) -> None:
@@ -97,9 +119,9 @@ class _StrictResponse:
     def of(self, pieces: Iterable[bytes]) -> Iterable[bytes]:
         """Return the body as the backend is to send it."""
         if self._head is not None and self._native_write is None:
-            if isinstance(pieces, list | tuple) and not hasattr(pieces, 'close'):
+            if isinstance(pieces, (list, tuple)) and not hasattr(pieces, 'close'):
                 return self._of_list(pieces)
-            if type(pieces) is self._environ.get('wsgi.file_wrapper') and self._has_body():
+            if type(pieces) is self._environ.get('wsgi.file_wrapper') and self._has_body:
                 self._begin()
                 return pieces
         return _Body(pieces, self)
@@ -115,37 +137,30 @@ class _StrictResponse:
                 self._refuse_excess(piece, kept)
         if self._native_write is None:
             self._begin()
-        if self._left and self._has_body():
+        if self._left and self._has_body:
             raise ValueError(f'the body of the response is {self._left} bytes shorter than its Content-Length')
 
     def _of_list(self, pieces: Sequence[bytes]) -> Iterable[bytes]:
-        total = sum(map(len, pieces))
+        total = len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))
         self._begin(total)
-        if not self._has_body():
+        if not self._has_body:
             return ()
         return pieces if self._left is None or self._left == total else _Body(pieces, self)
-
-    def _has_body(self) -> bool:
-        status = self._head[0] if self._head else ''
-        bodiless = self._environ['REQUEST_METHOD'] == 'HEAD' or status.startswith(BODILESS)
-        return not bodiless or status.startswith(SWITCHING)
 
     def _begin(self, length: int | None = None) -> Callable[[bytes], object]:
         """Hand the head to the backend; the length of a body that is not sent tells the client what GET would get."""
         if self._head is None:
             raise AssertionError('the application has not called start_response()')
         status, headers = self._head
-        dropped = _DROPPED_WITH_LENGTH if status.startswith(WITHOUT_LENGTH) else _DROPPED
-        headers = [each for each in headers if each[0].lower() not in dropped]
-        declared = next((int(value) for name, value in headers if name.lower() == 'content-length'), None)
-        if declared is None and length and not self._has_body() and not status.startswith(BODILESS):
+        if status.startswith(WITHOUT_LENGTH):
+            headers = _without(_LENGTH, headers)
+        elif not self._has_body and self._left is None and length and not status.startswith(BODILESS):
             headers.append(('Content-Length', str(length)))
-        self._left = declared
         self._native_write = self._start(status, headers)
         return self._native_write
 
     def _counted(self, data: bytes) -> bytes:
-        if not self._has_body():
+        if not self._has_body:
             return b''
         if self._left is not None:
             data = data[: self._left]
@@ -153,7 +168,7 @@ class _StrictResponse:
         return data
 
     def _refuse_excess(self, data: bytes, kept: bytes) -> None:
-        if len(kept) < len(data) and self._has_body():
+        if len(kept) < len(data) and self._has_body:
             raise ValueError('the body of the response is longer than its Content-Length')
 
 
@@ -175,3 +190,7 @@ class _Body:
 
 def _is_number(value: str) -> bool:
     return value.isascii() and value.isdigit()
+
+
+def _without(dropped: str, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [each for each in headers if each[0].lower() != dropped]
