@@ -19,9 +19,11 @@ MAX_LINE = 65536  # bytes of a request line
 MAX_HEAD = 65536  # bytes of a header section
 MAX_DIGITS = 18  # of a Content-Length: a billion times a gigabyte
 
-_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(rb'[\t\x20-\x7e\x80-\xff]*')
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e\x80-\xff]+) (HTTP/[0-9]\.[0-9])\r\n")
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_VALUE = r'[\t\x20-\x7e\x80-\xff]*'
+_REQUEST_LINE = re.compile(rf'({_NAME}) ([\x21-\x7e\x80-\xff]+) (HTTP/[0-9]\.[0-9])\r\n')
+_HEADER_SECTION = re.compile(f'(?:{_NAME}:{_VALUE}\r\n)*')
+_HEADER = re.compile('([^:]+):([^\r]*)\r\n')  # of a section that has been found valid
 
 
 class MalformedMessage(ValueError):
@@ -66,7 +68,9 @@ class Request(NamedTuple):
     @property
     def is_persistent(self) -> bool:
         """Whether the client wants to send another request on the connection (RFC 9112, section 9.3)."""
-        lists = self.headers.get_all('Connection', [])
+        lists = self.headers.get_all('Connection')
+        if not lists:
+            return self.version != 'HTTP/1.0'
         options = {each.strip().lower() for value in lists for each in value.split(',')}
         return 'close' not in options and (self.version != 'HTTP/1.0' or 'keep-alive' in options)
 
@@ -120,15 +124,22 @@ def read_request(first: bytes, readline: Callable[[int], bytes], limit: int = MA
         MalformedMessage: one subclass for each status that answers it.
     """
     line = readline(MAX_LINE) if first == b'\r\n' else first
-    if len(line) >= MAX_LINE:
-        raise TargetTooLong('the request line is too long')
-    found = _REQUEST_LINE.fullmatch(line)
-    if not found:
-        raise MalformedMessage('malformed request line')
-    method, target, version = (each.decode('latin-1') for each in found.groups())
-    if version not in ('HTTP/1.0', 'HTTP/1.1'):
-        raise UnknownVersion('unknown version')
-    return Request(method, target, version, _headers(readline, version, limit))
+    method, target, version = _request_line(line)
+    return Request(method, target, version, _headers(_header_section(readline, limit), version))
+
+
+def parse_request(head: bytes) -> Request:
+    """Return a head that has been received as a whole, read as strictly as by `read_request`.
+
+    Parameters:
+        head: the head, from the request line to the empty line at its end.
+
+    Raises:
+        MalformedMessage: one subclass for each status that answers it.
+    """
+    end = head.find(b'\r\n') + 2
+    method, target, version = _request_line(head[:end])
+    return Request(method, target, version, _headers(head[end:-2], version))
 
 
 def take_request(handler: Any) -> Request | None:
@@ -198,18 +209,41 @@ class Continue:
             self._connection.sendall(b'HTTP/1.1 100 Continue\r\n\r\n')
 
 
-def _headers(readline: Callable[[int], bytes], version: str, limit: int) -> Message:
-    headers, left = Message(), limit
-    while (line := readline(left + 1)) != b'\r\n':
-        left -= len(line)
-        if left < 0:
+def _request_line(line: bytes) -> tuple[str, ...]:
+    if len(line) >= MAX_LINE:
+        raise TargetTooLong('the request line is too long')
+    found = _REQUEST_LINE.fullmatch(line.decode('latin-1'))
+    if not found:
+        raise MalformedMessage('malformed request line')
+    if found[3] not in ('HTTP/1.0', 'HTTP/1.1'):
+        raise UnknownVersion('unknown version')
+    return found.groups()
+
+
+def _header_section(readline: Callable[[int], bytes], limit: int) -> bytes:
+    lines = []
+    while (line := readline(limit + 1)) != b'\r\n':
+        limit -= len(line)
+        if limit < 0:
             raise HeadTooLong('the header section is too long')
-        name, colon, value = line.removesuffix(b'\r\n').partition(b':')
-        value = value.strip(b' \t')
-        if not (line.endswith(b'\r\n') and colon and _NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+        if not line.endswith(b'\r\n'):
             raise MalformedMessage('malformed header')
-        headers.set_raw(name.decode(), value.decode('latin-1'))
-    if fault := framing_fault(headers) or _host_fault(headers, version) or _length_fault(headers):
+        lines.append(line)
+    return b''.join(lines)
+
+
+def _headers(section: bytes, version: str) -> Message:
+    text = section.decode('latin-1')
+    if not _HEADER_SECTION.fullmatch(text):
+        raise MalformedMessage('malformed header')
+    headers, names = Message(), []
+    for name, value in _HEADER.findall(text):
+        headers.set_raw(name, value.strip(' \t'))
+        names.append(name.lower())
+    fault = _host_fault(names.count('host'), version)
+    if not fault and ('content-length' in names or 'transfer-encoding' in names):
+        fault = framing_fault(headers) or _length_fault(headers)
+    if fault:
         raise MalformedMessage(fault)
     return headers
 
@@ -237,6 +271,5 @@ def _length_fault(headers: Message) -> str:
     return 'unbelievable Content-Length' if len(headers.get('Content-Length', '')) > MAX_DIGITS else ''
 
 
-def _host_fault(headers: Message, version: str) -> str:
-    hosts = len(headers.get_all('Host', []))
+def _host_fault(hosts: int, version: str) -> str:
     return 'exactly one Host is needed' if hosts > 1 or (not hosts and version != 'HTTP/1.0') else ''
