@@ -1,8 +1,9 @@
-"""For backends with a loop written in C: idle connections that a drain can end, and a context for each request."""
+"""For backends with a loop written in C: a drain that ends idle connections, and what the loop does not do itself."""
 
 from __future__ import annotations
 
 import os
+import re
 import select
 import socket
 import stat
@@ -13,12 +14,13 @@ from contextlib import closing, suppress
 from contextvars import Context, copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from wsgiref.util import FileWrapper
 
 from bottle.errors import ServerError
 from bottle.serving.connections import LINGER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from bottle.serving.types import Environ, StartResponse, WSGIApplication
 
@@ -27,6 +29,10 @@ OPEN_FILES = '/dev/fd'
 TCP_INFO_SIZE = 160  # bytes of `struct tcp_info` of Linux, up to what is read of it
 LAST_DATA = 44  # where it says, in milliseconds, when data was sent, an acknowledgement sent, and data received
 DATA_SEGMENTS = 152  # where it says how many segments with data came in and went out
+BLOCK = 1 << 16  # bytes of a file that are sent at once
+
+_VARIABLE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Z]+")
+_VALUE = re.compile(r'[\t\x20-\x7e\x80-\xff]*')
 
 
 def require_main_thread(name: str) -> None:
@@ -164,3 +170,56 @@ def in_own_context(application: WSGIApplication) -> WSGIApplication:
         return response if whole else _InContext(context, response)
 
     return run
+
+
+def has_good_head(environ: Environ) -> bool:
+    """Take blanks from around the values of headers; return whether the request may be answered (RFC 9112, 5 and 6.3).
+
+    A backend that guesses at a faulty head, and a proxy that guesses otherwise, see its end at different places.
+
+    Parameters:
+        environ: the request's environ; changed in place.
+    """
+    values = {name: value.strip(' \t') for name, value in environ.items() if name.startswith(('HTTP_', 'CONTENT_'))}
+    environ |= values
+    coding, length = values.get('HTTP_TRANSFER_ENCODING'), values.get('CONTENT_LENGTH')
+    if coding is not None and (length is not None or coding.lower() != 'chunked'):
+        return False
+    if length is not None and not (length.isascii() and length.isdigit()):
+        return False
+    return all(_VARIABLE.fullmatch(name) and _VALUE.fullmatch(value) for name, value in values.items())
+
+
+def with_write(application: WSGIApplication) -> WSGIApplication:
+    """Return an application for a backend without `write`; what is written goes out with the response (PEP 3333).
+
+    Parameters:
+        application: the WSGI application.
+    """
+
+    def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        written: list[bytes] = []
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
+            start_response(status, headers, exc_info)
+            return written.append
+
+        response = application(environ, start)
+        if not written:
+            return response
+        try:
+            return [*written, *response]
+        finally:
+            getattr(response, 'close', str)()
+
+    return run
+
+
+def file_in_blocks(file: Any, size: int = BLOCK) -> FileWrapper:
+    """Return a file as an iterable: a `wsgi.file_wrapper` for a backend that looks at no Content-Length (PEP 3333).
+
+    Parameters:
+        file: the file, open for reading bytes.
+        size: the bytes of each piece.
+    """
+    return FileWrapper(file, size)
