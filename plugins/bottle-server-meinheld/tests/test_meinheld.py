@@ -35,6 +35,11 @@ def large():
 def body():
     return request.body.read()
 
+@route('/short')
+def short():
+    response.content_length = 1_000_000
+    return open(__file__, 'rb')
+
 @route('/held')
 def held():
     yield b'first '
@@ -111,6 +116,23 @@ def test_a_chunked_body_is_decoded(tmp_path: Path) -> None:
             about(server, '/about/', 'POST', iter([b'abc', b'de']), **{'Transfer-Encoding': 'chunked'})['body']
             == 'abcde'
         )
+
+
+def test_what_is_read_together_with_a_faulty_request_is_refused(tmp_path: Path) -> None:
+    with running(tmp_path, SLOW, 'meinheld') as server, closing(raw(server.url)) as connection:
+        connection.sendall(
+            b'POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: xchunked\r\n\r\nhello'
+            b'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n'
+        )
+        assert read_all(connection) == b'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
+        assert fetch(server.url, '/slow').body == b'done'
+
+
+def test_a_file_that_is_shorter_than_declared_ends_its_connection_and_nothing_else(tmp_path: Path) -> None:
+    with running(tmp_path, SLOW, 'meinheld') as server, closing(raw(server.url)) as connection:
+        connection.sendall(b'GET /short HTTP/1.1\r\nHost: a\r\n\r\n')
+        assert b'def short' in read_all(connection)
+        assert fetch(server.url, '/slow').body == b'done'
 
 
 def test_it_needs_the_main_thread() -> None:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import struct
 import threading
 import time
-from functools import partial
 from typing import TYPE_CHECKING
 
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
-from bottle.serving.accepted import UNIX_NAMES, AcceptedConnections, has_queue, require_main_thread
+from bottle.serving.accepted import AcceptedConnections, has_queue, require_main_thread
 from bottle.serving.environ import ServerNames
+from bottle_server_meinheld.requests import MendedApplication
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    import socket
+    from collections.abc import Callable, Collection, Sequence
 
-    from bottle.serving.types import Environ, StartResponse, WSGIApplication
+    from bottle.serving.types import WSGIApplication
 
 TICK = 0.02  # seconds between two looks at idle connections
-SILENCE = struct.pack('@ll', 30, 0)  # seconds and microseconds that a client may take nothing
 LARGEST = (1 << 31) - 1  # bytes: the core has a limit on bodies of its own, and meinheld none that is larger
 INSTALL = 'python -m pip install greenlet && python -m pip install --no-deps --no-build-isolation meinheld'
 
@@ -60,7 +58,7 @@ class MeinheldServer(ServerAdapter):
         self._scheduled = bool(server.schedule_call(0, self._look))  # before the first request
         threading.Thread(target=self._watch, args=(server.schedule_call,), daemon=True).start()
         try:
-            server.run(partial(_mended, handler, ServerNames(sockets)), silent=True)
+            server.run(MendedApplication(handler, ServerNames(sockets)), silent=True)
         finally:
             self._ended = True
             signal.signal(signal.SIGURG, previous)
@@ -99,17 +97,6 @@ class MeinheldServer(ServerAdapter):
                 os.close(descriptor)
                 listener.close()
             self._descriptors.clear()  # else meinheld would close them again, whoever has these numbers then
-
-
-def _mended(app: WSGIApplication, names: ServerNames, environ: Environ, start: StartResponse) -> Iterable[bytes]:
-    """Call an application that is told who has connected, and where: meinheld remembers the last client alone."""
-    with socket.socket(fileno=os.dup(environ['meinheld.client'].get_fd())) as connection:
-        environ.update(names.of(connection) or UNIX_NAMES)
-        peer = connection.getpeername()
-        connection.setblocking(True)  # greenlet has changed: meinheld fails where it would wait for the client
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, SILENCE)
-    environ.update(zip(('REMOTE_ADDR', 'REMOTE_PORT'), map(str, peer[:2] if peer else ('', '')), strict=True))
-    return app(environ, start)
 
 
 @hookimpl
