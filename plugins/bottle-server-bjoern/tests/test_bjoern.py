@@ -110,6 +110,28 @@ def test_a_chunked_body_is_decoded(tmp_path: Path) -> None:
         )
 
 
+def test_a_faulty_request_is_refused_and_its_connection_closed(tmp_path: Path) -> None:
+    with running(tmp_path, SLOW, 'bjoern') as server, closing(raw(server.url)) as connection:
+        connection.sendall(b'POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: x\r\n\r\nfirst')
+        assert read_all(connection).startswith(
+            b'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n'
+        )
+        assert fetch(server.url, '/slow').body == b'done'
+
+
+def test_a_drain_says_that_a_connection_is_not_used_again(tmp_path: Path) -> None:
+    with running(tmp_path, SLOW, 'bjoern') as server, closing(raw(server.url)) as connection:
+        connection.sendall(b'POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nfirst')
+        assert fetch(server.url, '/slow').body == b'done'
+        server.process.terminate()
+        connection.settimeout(1.5 * LINGER)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+        connection.sendall(b'-last')
+        connection.settimeout(10)
+        assert b'\r\nConnection: close\r\n' in until(connection, b'first-last')
+
+
 def test_it_listens_on_one_address() -> None:
     with (
         closing(listen('127.0.0.1', 0)) as one,

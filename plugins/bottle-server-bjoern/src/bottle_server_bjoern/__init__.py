@@ -8,18 +8,18 @@ import socket
 import threading
 import time
 from contextlib import closing
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bottle.errors import ServerError
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
-from bottle.serving.accepted import UNIX_NAMES, AcceptedConnections, has_queue, in_own_context, require_main_thread
+from bottle.serving.accepted import UNIX_NAMES, AcceptedConnections, has_queue, require_main_thread
 from bottle.serving.environ import ServerNames
+from bottle_server_bjoern.requests import MendedApplication
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
-    from bottle.serving.types import Environ, StartResponse, WSGIApplication
+    from bottle.serving.types import WSGIApplication
 
 TICK = 0.02  # seconds between two looks at what has changed
 INTERRUPT = {signal.SIGINT}  # what makes bjoern accept no more, and end when its connections have ended
@@ -62,7 +62,8 @@ class BjoernServer(ServerAdapter):
                 watcher.start()
                 unknown = {} if sockets[0].family == socket.AF_INET else {'REMOTE_ADDR': ''}  # it knows IPv4 alone
                 names = {**(ServerNames(sockets).of(sockets[0]) or UNIX_NAMES), **unknown}
-                bjoern.server_run(descriptor, partial(_mended, in_own_context(handler), names))
+                application = MendedApplication(handler, names, descriptor, lambda: self._stopping)
+                bjoern.server_run(descriptor, application)
                 self._ended = True
                 watcher.join()
         finally:
@@ -94,24 +95,6 @@ class BjoernServer(ServerAdapter):
                     signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT)
             if interrupted:
                 connections.end_idle()
-
-
-def _mended(app: WSGIApplication, names: Environ, environ: Environ, start: StartResponse) -> Iterable[bytes]:
-    """Call an application with the server's name, with values without blanks around them, and with `write`."""
-    environ |= {name: value.strip(' \t') for name, value in environ.items() if name[:4] in ('HTTP', 'CONT')} | names
-    written: list[bytes] = []
-
-    def start_response(*arguments: Any) -> Callable[[bytes], object]:
-        start(*arguments)
-        return written.append
-
-    result = app(environ, start_response)
-    if not written:
-        return result
-    try:
-        return [*written, *result]
-    finally:
-        getattr(result, 'close', str)()
 
 
 @hookimpl
