@@ -85,7 +85,7 @@ class WorkersSuite:
                 workers.send_signal(signal.SIGHUP)
                 await_processes(client, old.isdisjoint)
             client.await_requests(max(0, count - len(client.asked)))
-        assert client.lost == []
+        assert client.lost == [], workers.printed()
         assert workers.is_alive()
 
     @rule(4, SIGNALS, needs='prebound_sockets graceful_drain')
