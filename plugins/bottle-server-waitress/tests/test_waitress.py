@@ -131,6 +131,32 @@ def test_nobody_is_believed_by_default(tmp_path: Path, options: dict[str, Any], 
         assert (environ.get('HTTP_X_FORWARDED_FOR') == '10.1.2.3') is arrives
 
 
+CHUNKED = b'POST /about/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+REFUSED = {
+    'a method in lower case': (b'get /about/ HTTP/1.1\r\nHost: a\r\n\r\n', b'400 Bad Request'),
+    'another version': (b'GET /about/ HTTP/1.2\r\nHost: a\r\n\r\n', b'505 HTTP Version Not Supported'),
+    'a long header': (b'GET /about/ HTTP/1.1\r\nX-A: ' + b'b' * 1000, b'431 Request Header Fields Too Large'),
+    'a long chunk extension': (CHUNKED + b'5;' + b'a' * 1000, b'400 Bad Request'),
+    'a long trailer section': (CHUNKED + b'0\r\nX-A: ' + b'b' * 1000, b'400 Bad Request'),
+}
+
+
+@pytest.mark.parametrize(('data', 'status'), REFUSED.values(), ids=REFUSED)
+def test_what_is_refused_is_answered_with_its_status(tmp_path: Path, data: bytes, status: bytes) -> None:
+    with running(tmp_path, ABOUT, 'waitress', max_request_header_size=500) as server:
+        with closing(raw(server.url)) as connection:
+            connection.sendall(data)
+            assert read_all(connection).split(b'\r\n')[0].partition(b' ')[2] == status
+        assert fetch(server.url, '/about/').status == 200
+
+
+def test_who_expects_to_be_asked_for_no_body_is_answered_at_once(tmp_path: Path) -> None:
+    with running(tmp_path, ABOUT, 'waitress') as server, closing(raw(server.url)) as connection:
+        for _ in range(2):
+            connection.sendall(b'GET /about/ HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n')
+            assert until(connection, b'}').startswith(b'HTTP/1.1 200 OK')
+
+
 def test_it_logs_no_requests(tmp_path: Path) -> None:
     with running(tmp_path, ABOUT, 'waitress') as server:
         assert fetch(server.url, '/about/').status == 200

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.connections import PAUSE_WHEN_LINGERING, connection_limit
+from bottle.serving.responses import strict
 
 if TYPE_CHECKING:
     import socket
@@ -51,7 +52,7 @@ class WaitressServer(ServerAdapter):
         listeners: list[Any] = []
         for each in sockets:  # one by one: waitress refuses TCP and unix sockets together
             pool = listeners[0].task_dispatcher if listeners else None
-            listeners += [create_server(handler, map=loop, sockets=[each], _dispatcher=pool, **options)]
+            listeners += [create_server(strict(handler), map=loop, sockets=[each], _dispatcher=pool, **options)]
             listeners[-1].channel_class = channel_class(self)
         adjustments = listeners[0].adj
         self._wake = trigger.trigger(loop).pull_trigger
