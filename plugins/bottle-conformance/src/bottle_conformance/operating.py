@@ -158,8 +158,8 @@ class Crowd:
 
     def processes(self) -> list[int]:
         """Return the process that each held request is in."""
-        found = [self._server.witness.events(identity, 'called') for identity in self._connections]
-        return [events[0]['process'] for events in found if events]
+        held = list(self._connections)[: self.held]
+        return [self._server.told(identity, 'called')['process'] for identity in held]
 
     def release(self) -> list[Response]:
         """Let every response go, each when it is held; return them."""
