@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 __all__ = ['Deviation', 'ServerSuite']
 __version__ = '1.0.0'
 
-_MODULES = {'Deviation': 'deviations', 'ServerSuite': 'suite'}
+_MODULES = {'Deviation': f'{__name__}.deviations', 'ServerSuite': f'{__name__}.suite'}
 
 
 def __getattr__(name: str) -> object:
     """Import what is asked for: the servers under test, which need no pytest, share this package (PEP 562)."""
     if name not in _MODULES:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(import_module(f'{__name__}.{_MODULES[name]}'), name)
+    return getattr(import_module(_MODULES[name]), name)
