@@ -89,6 +89,14 @@ def test_a_response_that_a_client_takes_late_is_whole(tmp_path: Path) -> None:
         assert server.process.wait(10) == 0
 
 
+def test_a_client_that_takes_nothing_does_not_outlast_the_grace_period(tmp_path: Path) -> None:
+    with running(tmp_path, SLOW, 'meinheld', graceful_timeout=1) as server, closing(raw(server.url)) as connection:
+        connection.sendall(b'GET /large HTTP/1.1\r\nHost: a\r\n\r\n')
+        until(connection, b'\r\n\r\n')
+        server.process.terminate()
+        assert server.process.wait(1 + MARGIN) == 1
+
+
 def test_a_drain_finishes_a_stream(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / 'gate')
     with running(tmp_path, SLOW, 'meinheld') as server, closing(raw(server.url)) as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import signal
 import socket
 import stat
 import struct
@@ -46,6 +47,20 @@ def require_main_thread(name: str) -> None:
     """
     if threading.current_thread() is not threading.main_thread():
         raise ServerError(f'the server {name!r} needs the main thread, which gets the signals: call run() there')
+
+
+def heed_alarm(has_ended: Callable[[], bool]) -> None:
+    """Run the handler of an alarm that is over, for a main thread that is in C and cannot (`signal.setitimer`).
+
+    To be called again and again from another thread in a drain, whose grace period ends with that alarm.
+
+    Parameters:
+        has_ended: returns whether the server has ended by itself, after which alarms are no concern of it.
+    """
+    over = hasattr(signal, 'getitimer') and not signal.getitimer(signal.ITIMER_REAL)[0]
+    handler = signal.getsignal(signal.SIGALRM) if over else None
+    if callable(handler) and not has_ended():
+        handler(signal.SIGALRM, None)
 
 
 class AcceptedConnections:

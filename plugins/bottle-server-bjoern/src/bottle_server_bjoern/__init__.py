@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bottle.errors import ServerError
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
-from bottle.serving.accepted import UNIX_NAMES, AcceptedConnections, has_queue, require_main_thread
+from bottle.serving.accepted import UNIX_NAMES, AcceptedConnections, has_queue, heed_alarm, require_main_thread
 from bottle.serving.environ import ServerNames
 from bottle_server_bjoern.requests import MendedApplication
 
@@ -95,6 +95,7 @@ class BjoernServer(ServerAdapter):
                     signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT)
             if interrupted:
                 connections.end_idle()
+                heed_alarm(lambda: self._ended)
 
 
 @hookimpl

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
-from bottle.serving.accepted import AcceptedConnections, has_queue, require_main_thread
+from bottle.serving.accepted import AcceptedConnections, has_queue, heed_alarm, require_main_thread
 from bottle.serving.environ import ServerNames
 from bottle_server_meinheld.requests import MendedApplication
 
@@ -81,6 +81,7 @@ class MeinheldServer(ServerAdapter):
             for _ in range(2):  # the loop ends at a wake-up at which nothing is scheduled
                 if self._stopping:
                     connections.end_idle()
+                    heed_alarm(lambda: self._ended)
                     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGURG)
                 time.sleep(TICK)
 

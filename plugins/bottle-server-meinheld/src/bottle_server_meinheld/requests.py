@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import struct
 from itertools import chain
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from bottle.serving.environ import ServerNames
     from bottle.serving.types import Environ, StartResponse, WSGIApplication
 
-SILENCE = struct.pack('@ll', 30, 0)  # seconds and microseconds that a client may take nothing
+PIECE = 1 << 14  # bytes that there is room for when the system says that there is
+SILENCE = 30  # seconds that a client may take nothing
 REFUSAL = b'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
 
 
@@ -46,14 +48,16 @@ class MendedApplication:
             client.set_closed(1)  # nothing is sent
             return []
         response = self._handler(environ, start_response)
-        # What has a method `close` would be closed late, and its error not be answered.
-        return response if isinstance(response, list) else chain(_closing(response))
+        if isinstance(response, list) and sum(map(len, response)) <= PIECE:
+            return response
+        # What has a method `close` would be closed late, and its error not be answered: a chain has none.
+        return chain(_in_time(response, client.get_fd()))
 
     def _is_good(self, environ: Environ, connection: socket.socket) -> bool:
         """Tell who has connected, and where; refuse what is faulty, and what was read together with it."""
         number = os.fstat(connection.fileno()).st_ino
         connection.setblocking(True)  # greenlet has changed: meinheld fails where it would wait for the client
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, SILENCE)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack('@ll', SILENCE, 0))
         if number != self._refused and not has_good_head(environ):
             self._refused = number
             connection.sendall(REFUSAL)
@@ -67,8 +71,15 @@ class MendedApplication:
         return number != self._refused
 
 
-def _closing(response: Iterable[bytes]) -> Iterator[bytes]:
+def _in_time(response: Iterable[bytes], descriptor: int) -> Iterator[bytes]:
+    """Yield what the client can take at once: to wait for it in C would keep signals waiting, too."""
+    writable = select.poll()
+    writable.register(descriptor, select.POLLOUT)
     try:
-        yield from response
+        for piece in response:
+            for start in range(0, len(piece), PIECE):
+                if not writable.poll(1000 * SILENCE):
+                    raise TimeoutError(f'the client has taken nothing for {SILENCE} s')
+                yield piece[start : start + PIECE]
     finally:
         getattr(response, 'close', str)()
