@@ -227,7 +227,12 @@ def _shared(request: pytest.FixtureRequest, witness: Witness) -> Iterator[Callab
 
         def get() -> Subject:
             if not (found and found[-1].is_alive()):
-                found.append(stack.enter_context(start()))
+                try:
+                    found.append(stack.enter_context(start()))
+                except TimeoutError as error:
+                    if not found:  # every other test would say the same
+                        pytest.exit(str(error), returncode=pytest.ExitCode.TESTS_FAILED)
+                    raise
             return found[-1]
 
         yield get
