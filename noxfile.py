@@ -25,6 +25,7 @@ BROKEN = f'{KIT}/test_broken.py'
 ONCE = [f'--ignore=tests/{each}' for each in ('isolation', 'ecosystem', 'operation', 'faults', 'conformance')]
 PIP_INSTALL = ('python', '-m', 'pip', 'install')
 QUICK = '--bottle-quick'  # an option of the conformance kit
+SHARED = ROOT / '.nox' / 'everything'  # the environment of the sessions that need everything and one Python
 AT_ONCE = (os.cpu_count() or 1) + 1  # tests: most of them wait for a process most of the time
 
 nox.needs_version = '>=2026.4'
@@ -83,12 +84,19 @@ def install_by_remedy(session: nox.Session) -> None:
         session.install(*shlex.split(command)[len(PIP_INSTALL) :])
 
 
+def run_python(session: nox.Session, *arguments: str, **environment: str) -> None:
+    """Run Python in the session's environment, or in the shared one if it has none of its own."""
+    if session.virtualenv.venv_backend == 'none':
+        environment['PATH'] = f'{SHARED / "bin"}{os.pathsep}{os.environ["PATH"]}'
+        environment['VIRTUAL_ENV'] = str(SHARED)
+    session.run('python', *arguments, env=environment, external=True)
+
+
 def run_pytest(session: nox.Session, *arguments: str, at_once: int = 1) -> None:
     """Run pytest with a limit per test, and leave a report for `scripts/summarise_tests.py`."""
-    report = REPORTS / f'{session.name}.xml'
-    environment = {'BOTTLE_WHEELS': str(WHEELS)}
+    report = ['--timeout=180', f'--junitxml={REPORTS / session.name}.xml']
     parallel = [f'--numprocesses={at_once}', '--dist=worksteal'] if at_once > 1 else []
-    session.run('pytest', '-q', '--timeout=180', f'--junitxml={report}', *parallel, *arguments, env=environment)
+    run_python(session, '-m', 'pytest', '-q', *report, *parallel, *arguments, BOTTLE_WHEELS=str(WHEELS))
 
 
 @nox.session
@@ -143,54 +151,53 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(requires=['wheels'])
+def everything(session: nox.Session) -> None:
+    """Install every wheel, and whatever the sessions after this one need, into the environment that they share."""
+    install_wheels(session, 'isolation', 'coverage')
+
+
+@nox.session(requires=['everything'], venv_backend='none')
 def servers(session: nox.Session) -> None:
     """Run the quick conformance kit on every server and compare docs/servers.md with what is found; test the kit."""
-    install_wheels(session, 'test')
-    session.run('python', 'scripts/measure_servers.py', *(session.posargs or ['--check']))
+    run_python(session, 'scripts/measure_servers.py', *(session.posargs or ['--check']))
     if not session.posargs:
         run_pytest(session, 'tests/conformance', BROKEN, at_once=AT_ONCE)
 
 
-@nox.session(requires=['wheels'])
+@nox.session(requires=['everything'], venv_backend='none')
 def conformance(session: nox.Session) -> None:
     """Run the whole conformance kit on every server, and the corpora of malformed requests."""
-    install_wheels(session, 'test')
-    session.run('python', 'scripts/measure_servers.py', '--thorough', *session.posargs)
+    run_python(session, 'scripts/measure_servers.py', '--thorough', *session.posargs)
     run_pytest(session, 'tests/conformance')
 
 
-@nox.session(requires=['wheels'])
+@nox.session(requires=['everything'], venv_backend='none')
 def operation(session: nox.Session) -> None:
     """Operate every server: options from everywhere, workers, reloading, a proxy in front; and what goes wrong."""
-    install_wheels(session, 'test')
     folders = ['tests/operation', 'tests/faults', KIT, f'--ignore={BROKEN}', QUICK]
     run_pytest(session, *(session.posargs or folders), at_once=AT_ONCE)
 
 
-@nox.session(requires=['wheels'])
+@nox.session(requires=['everything'], venv_backend='none')
 def isolation(session: nox.Session) -> None:
     """Install each plugin into an empty environment and serve; follow the README; `make serve` from a fresh copy."""
-    install_wheels(session, 'isolation')
-    later = '--ignore=tests/isolation/test_new_server.py'  # until the kit passes there
-    run_pytest(session, *(session.posargs or ['tests/isolation', later]), at_once=AT_ONCE)
+    run_pytest(session, *(session.posargs or ['tests/isolation']), at_once=AT_ONCE)
 
 
-@nox.session(requires=['wheels'])
+@nox.session(requires=['everything'], venv_backend='none')
 def ecosystem(session: nox.Session) -> None:
     """Run what others wrote for Bottle, unchanged, on our core: eel in a browser, pywebview, plugins, their tests."""
-    install_wheels(session, 'isolation')
     run_pytest(session, *(session.posargs or ['tests/ecosystem']))
 
 
-@nox.session(requires=['wheels'])
+@nox.session(requires=['everything'], venv_backend='none')
 def coverage(session: nox.Session) -> None:
     """Measure which branches of the framework wing its tests take; less than 95% is a failure."""
-    install_wheels(session, 'coverage')
-    environment = {'COVERAGE_FILE': str(REPORTS.parent / 'coverage.data')}
+    data = str(REPORTS.parent / 'coverage.data')
     unmeasured = 'not ten_thousand_routes and not number_of_routes and not linear_time'  # they measure time themselves
     tests = ['core/tests', '--ignore=core/tests/serving', '-k', unmeasured, '--timeout=180', *session.posargs]
-    session.run('coverage', 'run', '-m', 'pytest', '-q', *tests, env=environment)
-    session.run('coverage', 'report', '--skip-covered', env=environment)
+    run_python(session, '-m', 'coverage', 'run', '-m', 'pytest', '-q', *tests, COVERAGE_FILE=data)
+    run_python(session, '-m', 'coverage', 'report', '--skip-covered', COVERAGE_FILE=data)
 
 
 @nox.session
