@@ -27,6 +27,15 @@ def slow():
     return 'done'
 """
 
+LATIN = """\
+from bottle import response, route, run
+
+@route('/latin')
+def latin():
+    response.set_header('X-Name', 'caf\\xe9')
+    return 'done'
+"""
+
 
 @pytest.fixture(scope='module')
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -54,6 +63,20 @@ def test_the_native_call() -> None:
     assert adapter.explain() == '/opt/python2.7 -c ... # diesel.protocols.http.HttpServer'
 
 
+def test_the_interpreter_is_found_in_the_environment_of_this_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv('BOTTLE_PYTHON27', raising=False)
+    monkeypatch.setattr('sys.prefix', str(tmp_path))
+    assert DieselServer().interpreter() == 'python2.7'
+    own = tmp_path / 'python27' / 'bin' / 'python2.7'
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert DieselServer().interpreter() == str(own)
+    monkeypatch.setenv('BOTTLE_PYTHON27', '/opt/python2.7')
+    assert DieselServer().interpreter() == '/opt/python2.7'
+
+
 @pytest.mark.parametrize('python', ['/nowhere/python2.7', '/bin/false'])
 def test_an_interpreter_that_cannot_run_it_is_refused(tmp_path: Path, python: str) -> None:
     said = refusal(tmp_path, 'diesel', python=python)
@@ -69,6 +92,19 @@ def test_another_python_is_refused(tmp_path: Path) -> None:
 def test_a_chunked_body_is_decoded(server: Server) -> None:
     said = about(server, '/about/', 'POST', iter([b'abc', b'de']), **{'Transfer-Encoding': 'chunked'})
     assert (said['body'], 'HTTP_TRANSFER_ENCODING' in said['environ']) == ('abcde', False)
+
+
+@pytest.mark.parametrize(
+    'body', [b'3\xb2\r\nabc\r\n0\r\n\r\n', b'3;a\nabc\r\n0\r\n\r\n', b'3\r\nabcd\r\n0\r\n\r\n', b'0\r\na b: c\r\n\r\n']
+)
+def test_a_chunked_body_that_others_read_in_another_way_is_refused(server: Server, body: bytes) -> None:
+    head = b'POST /about/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+    assert sent(server, head + body).split(b' ')[1] == b'400'
+
+
+def test_a_value_is_sent_byte_by_byte(tmp_path: Path) -> None:
+    with running(tmp_path, LATIN, 'diesel', python=require_python27()) as server:
+        assert fetch(server.url, '/latin').headers['X-Name'] == 'caf\xc3\xa9'  # the framework sends utf-8
 
 
 def test_a_request_behind_another_one_is_one_of_its_own(server: Server) -> None:

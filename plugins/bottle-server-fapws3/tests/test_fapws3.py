@@ -1,5 +1,6 @@
 """What is particular to fapws3: its process of Python 2.7, and faults that the adapter mends."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +21,26 @@ from bottle import response, route, run
 def cookies():
     response.set_cookie('a', '1')
     response.set_cookie('b', '2')
+    return 'done'
+"""
+
+ECHO = """\
+from bottle import request, route, run
+
+@route('/echo', method=['POST', 'PUT', 'PATCH', 'DELETE'])
+def echo():
+    return request.body
+"""
+SIZE = 1 << 25  # bytes, more than the buffers of a connection hold
+LARGE = f"""\
+from bottle import route, run
+
+@route('/large')
+def large():
+    return b'x' * {SIZE}
+
+@route('/small')
+def small():
     return 'done'
 """
 
@@ -66,6 +87,37 @@ def test_the_path_is_decoded_once(server: Server, target: str) -> None:
 def test_a_request_whose_end_is_not_certain_is_refused(server: Server, framing: bytes) -> None:
     answer = sent(server, b'POST /about/ HTTP/1.1\r\nHost: a\r\n' + framing + b'\r\n\r\nab')
     assert answer.split(b' ', 2)[1] == b'400'
+
+
+@pytest.mark.parametrize('method', ['POST', 'PUT', 'PATCH', 'DELETE'])
+def test_the_body_of_each_method_is_handed_on(tmp_path: Path, method: str) -> None:
+    with running(tmp_path, ECHO, 'fapws3', python=require_python27()) as server:
+        assert fetch(server.url, '/echo', method, b'abc').body == b'abc'
+
+
+def test_a_body_with_a_nul_is_handed_on_by_post_alone(server: Server) -> None:
+    assert about(server, '/about/', 'POST', b'a\0c')['body'] == 'a\0c'
+    assert sent(server, b'PUT /about/ HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na\0c').split(b' ')[1] == b'400'
+
+
+@pytest.mark.parametrize('body', [b'', b'ab', b'a\0b', b'\r\n\r\n'])
+def test_a_body_that_is_cut_is_refused(server: Server, body: bytes) -> None:
+    head = b'POST /about/ HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n'  # more than the process has memory
+    with closing(raw(server.url)) as connection:
+        connection.sendall(head + body)
+        connection.shutdown(socket.SHUT_WR)
+        assert read_all(connection).split(b' ')[1] == b'400'
+
+
+def test_a_client_that_reads_nothing_stops_nobody(tmp_path: Path) -> None:
+    with (
+        running(tmp_path, LARGE, 'fapws3', python=require_python27()) as server,
+        closing(raw(server.url)) as connection,
+    ):
+        connection.sendall(b'GET /large HTTP/1.1\r\nHost: a\r\n\r\n')
+        assert connection.recv(1)
+        assert fetch(server.url, '/small').status == 200
+        assert len(read_all(connection)) > SIZE
 
 
 def test_two_headers_of_one_name_stay_two(tmp_path: Path) -> None:

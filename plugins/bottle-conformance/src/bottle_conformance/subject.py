@@ -25,6 +25,7 @@ LISTENING = re.compile(r'Listening on (\S+)')
 START_LIMIT = 30.0  # seconds until a server listens
 STOP_LIMIT = 10.0  # seconds until a killed process is gone
 DROPPED = ('PORT', 'PYTHONPATH', 'VIRTUAL_ENV')  # variables that would make one server another
+KEPT = ('BOTTLE_PYTHON27',)  # says where something is, and changes nothing about it
 
 
 @dataclass
@@ -205,6 +206,12 @@ def by_hand_command(name: str, application: str = APPLICATION) -> list[str]:
     return [sys.executable, '-m', 'bottle_conformance.by_hand', name, application]
 
 
+def inherited() -> dict[str, str]:
+    """Return the variables of this process that a server under test gets, too."""
+    ours = [key for key in os.environ if key.startswith('BOTTLE_') and key not in KEPT]
+    return {key: value for key, value in os.environ.items() if key not in (*DROPPED, *ours)}
+
+
 @contextmanager
 def running(
     name: str, witness: Witness, command: Sequence[str], environment: Mapping[str, str] | None = None
@@ -220,10 +227,9 @@ def running(
     Raises:
         TimeoutError: it does not listen.
     """
-    kept = {key: value for key, value in os.environ.items() if key not in DROPPED and not key.startswith('BOTTLE_')}
     process = subprocess.Popen(
         command,
-        env={**kept, 'PYTHONUNBUFFERED': '1', **witness.environment, **(environment or {})},
+        env={**inherited(), 'PYTHONUNBUFFERED': '1', **witness.environment, **(environment or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
