@@ -33,7 +33,7 @@ FAILING = 'docs/running.md, "When one fails"'
 SIGNALS = 'docs/running.md, "Signals"'
 FEW, MANY = 200, 2000  # requests of a client while workers are replaced
 A_FEW = 20  # requests
-PATIENCE = 20.0  # seconds until every worker has answered somebody, or those that were replaced answer nobody
+PATIENCE = 60.0  # seconds until each has answered, or no old one does: busy machines start two in 25
 END = 5.0  # seconds until all processes have ended
 
 
