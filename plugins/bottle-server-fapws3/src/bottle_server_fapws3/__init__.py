@@ -9,7 +9,7 @@ from bottle.serving.bridge import BridgedAdapter
 
 
 class Fapws3Server(BridgedAdapter):
-    """fapws3, which answers GET, HEAD and POST, one request after the other, when a response is complete."""
+    """fapws3, which answers one request after the other, on HTTP/1.0, when a response is complete."""
 
     name = 'fapws3'
     requirement = 'fapws3==0.11.dev0'
