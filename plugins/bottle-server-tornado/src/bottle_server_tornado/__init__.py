@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bottle.serving import Backend, ServerAdapter, hookimpl
@@ -52,9 +53,8 @@ class Message(Conversation):
         """Receive the head."""
         tls = self.server.context.protocol == 'https'
         self.begin(start.method, start.path, start.version, headers.get_all(), tls=tls)
-        self.connection._disconnect_on_finish |= 'close' in headers.get('Connection', '').lower().replace(
-            ' ', ''
-        ).split(',')
+        options = headers.get('Connection', '').lower().replace(' ', '').split(',')
+        self.connection._disconnect_on_finish |= 'close' in options
         headers['Expect'] = '100-continue' if self.expects else ''  # the only case that Tornado knows
         return self.data_received(b'')
 
@@ -93,12 +93,17 @@ def _server_class(engine: Engine, turns: dict[Any, Turns]) -> Any:
     """Return a server that knows whose turn it is on each connection."""
     from tornado import httpserver
 
+    from bottle_server_tornado.reading import read_chunks, read_some
+
     class HTTPServer(httpserver.HTTPServer):
         def start_request(self, server_conn: Any, request_conn: Any) -> Any:
             if server_conn in turns:
                 turns[server_conn].end()
             else:
                 turns[server_conn] = Turns(engine, server_conn.stream.socket, server_conn.context.address)
+            stream = server_conn.stream
+            stream.read_from_fd = partial(read_some, stream, request_conn)
+            request_conn._read_chunked_body = partial(read_chunks, stream)
             return Message(engine, turns[server_conn], server_conn, request_conn)
 
         def on_close(self, server_conn: Any) -> None:
