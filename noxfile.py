@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ nox.needs_version = '>=2026.4'
 nox.options.default_venv_backend = 'uv|virtualenv'
 nox.options.download_python = 'never'
 nox.options.error_on_missing_interpreters = False  # a Python that is not there is a skipped session, in CI too
-# Without `servers` and `conformance`, until the kit has passed on every server: see docs/servers.md.
-nox.options.sessions = ['lint', 'types', 'wheels', 'build', 'tests', 'operation', 'coverage', 'isolation', 'ecosystem']
+nox.options.sessions = ['lint', 'types', 'wheels', 'build', 'tests']
+nox.options.sessions += ['servers', 'operation', 'coverage', 'isolation', 'ecosystem']
 
 
 def reveal_pyenv_interpreters() -> None:
@@ -66,10 +67,15 @@ def backends() -> list[str]:
     return sorted(line for line in needed if re.split(r'[^\w.-]', line)[0] not in ours)
 
 
-def install_wheels(session: nox.Session, *groups: str) -> None:
+def floors() -> list[str]:
+    """Return the lowest version of each backend that a distribution says it works with, as the only one allowed."""
+    return [re.sub(r'>=([^,;]+)[^;]*', r'==\1', line) for line in backends() if '>=' in line]
+
+
+def install_wheels(session: nox.Session, *groups: str, exactly: Sequence[str] = ()) -> None:
     """Install every built wheel, with what it needs, and these dependency groups."""
     wheels = sorted(str(path.relative_to(ROOT)) for path in WHEELS.glob('*.whl'))
-    session.install(*wheels, *tools(*groups))
+    session.install(*wheels, *exactly, *tools(*groups))
     session.install('--force-reinstall', '--no-deps', *wheels, silent=True)  # a reused environment may hold older ones
     install_by_remedy(session)
 
@@ -169,6 +175,20 @@ def conformance(session: nox.Session) -> None:
     """Run the whole conformance kit on every server, and the corpora of malformed requests."""
     run_python(session, 'scripts/measure_servers.py', '--thorough', *session.posargs)
     run_pytest(session, 'tests/conformance')
+
+
+@nox.session(requires=['wheels'])
+def plugin(session: nox.Session) -> None:
+    """Run the quick kit with the newest version of each backend: all servers, or `nox -s plugin -- gevent paste`."""
+    install_wheels(session, 'test')
+    run_python(session, 'scripts/measure_servers.py', *session.posargs)
+
+
+@nox.session(requires=['wheels'])
+def plugin_min(session: nox.Session) -> None:
+    """Run the quick kit with the lowest version of each backend: all servers, or `nox -s plugin_min -- gevent`."""
+    install_wheels(session, 'test', exactly=floors())
+    run_python(session, 'scripts/measure_servers.py', *session.posargs)
 
 
 @nox.session(requires=['everything'], venv_backend='none')
