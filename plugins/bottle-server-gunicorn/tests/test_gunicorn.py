@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from bottle import Bottle, start
 from bottle.errors import ServerOptionError
 from bottle_server_gunicorn import GunicornServer
 from tests.operation.workers import APPLICATION, await_end, children, ready_pids, supervised, write
-from tests.support.client import fetch, interrupted
+from tests.support.client import connect, fetch, interrupted, raw, read_all
 from tests.support.losses import LossClient
 from tests.support.programs import ABOUT, about, refusal, running
 
@@ -24,6 +25,21 @@ from bottle import route, run
 def slow():
     time.sleep(0.5)
     return 'done'
+
+@route('/process')
+def process():
+    return str(os.getpid())
+"""
+
+
+HELD = """\
+import os
+from bottle import route, run
+
+@route('/held')
+def held():
+    yield b'first '
+    yield b'second' if open('gate', 'rb').read(1) else b'too late'
 
 @route('/process')
 def process():
@@ -69,6 +85,35 @@ def test_a_signal_to_every_process_loses_nothing(tmp_path: Path, number: signal.
             os.killpg(server.process.pid, number)
 
         assert interrupted(server.url, '/slow', 20, interrupt) == [b'done'] * 20
+        assert server.process.wait(10) == 0
+
+
+def is_refused(url: str) -> bool:
+    """Return whether nobody listens; who is let in has to be answered, or to be told at once that nobody will."""
+    try:
+        with suppress(ConnectionResetError), closing(raw(url)) as connection:
+            connection.settimeout(5)
+            connection.sendall(b'GET /process HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+            read_all(connection)
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_who_comes_during_a_drain_is_not_left_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / 'gate')
+    with running(tmp_path, HELD, 'gunicorn', workers=2) as server, closing(connect(server.url)) as held:
+        held.request('GET', '/held')
+        response = held.getresponse()
+        assert response.read(6) == b'first '
+        server.process.terminate()
+        with (tmp_path / 'gate').open('wb') as gate:  # the request runs on until something is written
+            refused, deadline = False, time.monotonic() + 10
+            while not refused and time.monotonic() < deadline:
+                refused = is_refused(server.url)
+            assert refused
+            gate.write(b'.')
+        assert response.read() == b'second'
         assert server.process.wait(10) == 0
 
 

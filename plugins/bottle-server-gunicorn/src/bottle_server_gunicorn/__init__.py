@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from socket import socket
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from socket import socket
 
     from bottle.serving.types import WSGIApplication
 
@@ -54,7 +54,7 @@ class GunicornServer(ServerAdapter):
 
         from bottle_server_gunicorn.handler import responding, worker_class
 
-        addresses = [f'fd://{os.dup(each.fileno())}' for each in sockets]  # gunicorn closes what it is given
+        addresses = [f'fd://{_taken(each)}' for each in sockets]
         ours = {'bind': addresses, 'worker_class': worker_class(), 'control_socket_disable': True}
         settings = {**DEFAULTS, **self.options, **ours}
 
@@ -93,6 +93,14 @@ class GunicornServer(ServerAdapter):
 
         for name, value in self.options.items():
             Config().set(name, value)
+
+
+def _taken(listener: socket) -> int:
+    """Return the descriptor of a listening socket that is to be closed when gunicorn closes it, in every process."""
+    taken = os.dup(listener.fileno())
+    with socket() as nothing:
+        os.dup2(nothing.fileno(), listener.fileno(), inheritable=False)  # the core closes this one at the end
+    return taken
 
 
 def _arbiter_class() -> Any:

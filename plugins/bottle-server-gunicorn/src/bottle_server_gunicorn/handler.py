@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from bottle.serving.types import Environ, StartResponse, WSGIApplication
 
-OWN = ('date', 'server')  # the headers that gunicorn has whatever the application says
 PATIENCE = 0.1  # seconds that a new connection may occupy a thread without sending anything
 
 
@@ -31,7 +30,7 @@ class Response(wsgi.Response):  # type: ignore[misc]  # the type of the base cla
     def process_headers(self, headers: list[tuple[str, str]]) -> None:
         """Keep the headers, also those that gunicorn drops because it has some of its own."""
         super().process_headers(headers)
-        self.headers += [each for each in headers if each[0].lower() in OWN]
+        self.headers += [each for each in headers if each[0].lower() in ('date', 'server')]
 
     def default_headers(self) -> list[str]:
         """Return the status line, and the headers that the application has not given."""
@@ -77,9 +76,9 @@ def worker_class() -> Any:
                 os._exit(1)
 
         def set_accept_enabled(self, enabled: bool) -> None:
+            super().set_accept_enabled(enabled)
             if not (enabled or self.alive):
                 _accept_queued(self)
-            super().set_accept_enabled(enabled)
 
         def handle(self, conn: Any) -> Any:
             is_new = self.alive and not (conn.initialized or conn.data_ready)
@@ -112,9 +111,10 @@ def _finished(conn: Any, kept: Any) -> Any:
 
 
 def _accept_queued(worker: Any) -> None:
-    """Take what waits in the queues of the sockets, so that no client is refused."""
-    for listener in worker.sockets:
-        before = -1
+    """Take what waits in the queues of the sockets, and let nobody wait there any more."""
+    while worker.sockets:
+        listener, before = worker.sockets.pop(), -1
         while before < worker.nr_conns:
             before = worker.nr_conns
             worker.accept(listener)
+        listener.close()
