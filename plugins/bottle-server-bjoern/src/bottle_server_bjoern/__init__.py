@@ -14,7 +14,7 @@ from bottle.errors import ServerError
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.accepted import UNIX_NAMES, AcceptedConnections, has_queue, heed_alarm, require_main_thread
 from bottle.serving.environ import ServerNames
-from bottle_server_bjoern.requests import MendedApplication
+from bottle_server_bjoern.handler import MendedApplication
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
 from bottle.serving.accepted import AcceptedConnections, has_queue, heed_alarm, require_main_thread
 from bottle.serving.environ import ServerNames
-from bottle_server_meinheld.requests import MendedApplication
+from bottle_server_meinheld.handler import MendedApplication
 
 if TYPE_CHECKING:
     import socket
