@@ -16,6 +16,7 @@ SWITCHING = '101'  # but what follows this one is another protocol (RFC 9110, se
 WITHOUT_LENGTH = ('1', '204')  # and of those without even a Content-Length (RFC 9110, section 8.6)
 
 _LENGTH, _CODING = 'content-length', 'transfer-encoding'
+_FRAMING = frozenset((_LENGTH, _CODING))
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r'[\t\x20-\x7e\x80-\xff]*')
 _STATUS = re.compile(r'[1-9][0-9]{2} [\t\x20-\x7e\x80-\xff]*')
@@ -41,7 +42,7 @@ def check_head(status: str, headers: Sequence[tuple[str, str]]) -> dict[str, str
         plain = type(value) is str and value.isascii() and value.isprintable()  # a fraction of a match, too
         if not lower or not (plain or _VALUE.fullmatch(value)):
             raise ValueError(f'the header {name!r} cannot be sent: it holds control characters, or its name others')
-        if lower in (_LENGTH, _CODING):
+        if lower in _FRAMING:
             if lower == _LENGTH and not (_is_number(value) and framing.get(lower, value) == value):
                 raise ValueError(f'the header {name!r} cannot be sent: {value!r} is no length, or a second one')
             framing[lower] = value
@@ -101,12 +102,18 @@ class _StrictResponse:
         elif self._head is not None:
             raise AssertionError('start_response() was called already: give exc_info to replace the head')
         framing = check_head(status, headers)
-        self._left = int(framing[_LENGTH]) if _LENGTH in framing and not status.startswith(WITHOUT_LENGTH) else None
+        self._left = int(framing[_LENGTH]) if _LENGTH in framing else None
         # hop-by-hop: never the application's affair (PEP 3333, "Other HTTP Features")
         self._head = status, _without(_CODING, headers) if _CODING in framing else list(headers)
-        bodiless = self._environ['REQUEST_METHOD'] == 'HEAD' or status.startswith(BODILESS)
-        self._has_body = not bodiless or status.startswith(SWITCHING)
-        return self._begin() if status.startswith(SWITCHING) else self.write
+        self._has_body = self._environ['REQUEST_METHOD'] != 'HEAD'
+        return self._start_bodiless(*self._head) if status.startswith(BODILESS) else self.write
+
+    def _start_bodiless(self, status: str, headers: list[tuple[str, str]]) -> Callable[[bytes], object]:
+        self._has_body = status.startswith(SWITCHING)
+        if status.startswith(WITHOUT_LENGTH):
+            self._left = None
+            self._head = status, _without(_LENGTH, headers)
+        return self._begin() if self._has_body else self.write
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body now; what of it is beyond the Content-Length is an error."""
@@ -152,9 +159,7 @@ class _StrictResponse:
         if self._head is None:
             raise AssertionError('the application has not called start_response()')
         status, headers = self._head
-        if status.startswith(WITHOUT_LENGTH):
-            headers = _without(_LENGTH, headers)
-        elif not self._has_body and self._left is None and length and not status.startswith(BODILESS):
+        if not self._has_body and self._left is None and length and not status.startswith(BODILESS):
             headers.append(('Content-Length', str(length)))
         self._native_write = self._start(status, headers)
         return self._native_write
