@@ -10,7 +10,7 @@ import pytest
 from bottle import Bottle, start
 from bottle.serving.connections import LINGER
 from bottle_server_aiohttp import AiohttpServer
-from tests.support.client import connect, fetch, interrupted, raw
+from tests.support.client import connect, fetch, interrupted, raw, until
 from tests.support.programs import ABOUT, about, refusal, running
 
 MARGIN = 1.0  # seconds that a drain may take beyond what runs
@@ -61,6 +61,15 @@ def test_servers_in_threads_of_one_process() -> None:
             raw(first.url)
     with start(app, 'aiohttp', port=0) as third:
         assert fetch(third.url, '/').body == b'here'
+
+
+def test_a_body_that_turns_out_to_be_malformed_is_not_waited_for() -> None:
+    head = b'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n'
+    with start(Bottle(), 'aiohttp', port=0) as server, closing(raw(server.url)) as connection:
+        connection.sendall(head)
+        assert b'100 Continue' in until(connection, b'\r\n\r\n')
+        connection.sendall(b'no size\r\n')
+        assert until(connection, b'\r\n').startswith(b'HTTP/1.1 400 ')
 
 
 def test_a_queue_that_is_longer_than_its_threads_is_answered_before_the_end(tmp_path: Path) -> None:

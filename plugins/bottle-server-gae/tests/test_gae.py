@@ -12,6 +12,7 @@ import pytest
 from bottle import server_names
 from tests.support.client import fetch
 from tests.support.processes import Server, attempt, serving
+from tests.support.programs import running
 from tests.support.requirements import require_module
 from tests.support.snippets import snippets
 
@@ -35,6 +36,14 @@ def remember(value):
 
 run(server='gae')
 """
+WHO = """\
+from bottle import request, route, run
+
+@route('/who')
+def who():
+    return f'{request.get_header("X-Appengine-User-Id")} {request.environ["REMOTE_ADDR"]}'
+"""
+CLAIMS = {'X-Appengine-User-Id': '7', 'X-Appengine-User-Ip': '192.0.2.7'}
 # What the runtime does without an entrypoint; on a socket that listens already, so that no port has to be guessed.
 RUNTIME = """\
 import os, socket, sys
@@ -76,6 +85,17 @@ def test_the_bundled_services_answer(tmp_path: Path, configuration: str) -> None
     with on_app_engine(tmp_path, SERVICES, configuration) as server:
         url = server.url.replace('0.0.0.0', '127.0.0.1')
         assert [fetch(url, f'/remember/{value}').body for value in ('a', 'b')] == [b'a', b'b']
+
+
+@both_ways
+def test_app_engine_says_who_somebody_is(tmp_path: Path, configuration: str) -> None:
+    with on_app_engine(tmp_path, WHO + "run(server='gae')", configuration) as server:
+        assert fetch(server.url.replace('0.0.0.0', '127.0.0.1'), '/who', **CLAIMS).body == b'7 192.0.2.7'
+
+
+def test_elsewhere_nobody_says_who_he_is(tmp_path: Path) -> None:
+    with running(tmp_path, WHO, 'gae') as server:
+        assert fetch(server.url, '/who', **CLAIMS).body == b'None 127.0.0.1'
 
 
 def test_run_returns_when_gunicorn_imports_the_program(tmp_path: Path) -> None:

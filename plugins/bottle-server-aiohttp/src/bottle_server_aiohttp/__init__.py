@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bottle.serving import Backend, ServerAdapter, hookimpl
 from bottle.serving.conversations import Conversation
-from bottle.serving.loops import Engine, LoopAdapter, Server, Turns
+from bottle.serving.loops import Engine, LoopAdapter, Server
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,10 +28,12 @@ class AiohttpServer(LoopAdapter):
         """Return aiohttp's connections."""
         from aiohttp import web
 
+        from bottle_server_aiohttp.handler import Connection
+
         options: dict[str, Any] = {'keepalive_timeout': SILENCE, 'auto_decompress': False, 'loop': engine.loop}
         options |= {} if self.logs_requests and not self.quiet else {'access_log': None}
         manager = web.Server(lambda request: _Message(engine, request).handle(), loop=engine.loop)
-        protocol = partial(_connection_class(), manager, **{**options, **self.options_of_backend()})
+        protocol = partial(Connection, manager, **{**options, **self.options_of_backend()})
         return self.protocol_server(engine, protocol, lambda: len(manager.connections))
 
     def native_options(self) -> Collection[str]:
@@ -39,39 +41,6 @@ class AiohttpServer(LoopAdapter):
         from aiohttp.web import RequestHandler
 
         return {*inspect.signature(RequestHandler).parameters, *self.native_names.values()} - OURS
-
-
-def _connection_class() -> Any:
-    """Return a connection that knows whose turn it is, and answers a client that has ended its side."""
-    from aiohttp.web import RequestHandler
-
-    class Connection(RequestHandler):
-        body: Any = None  # of the request that has come last
-        answered = 0
-
-        def __init__(self, *arguments: Any, turns: Turns, **options: Any) -> None:
-            super().__init__(*arguments, **options)
-            self.turns = turns
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            self.body = self._messages[-1][1] if self._messages else self.body
-
-        def eof_received(self) -> Any:
-            self.is_half_closed = self.body is not None and self.body.is_eof()
-            return self.is_half_closed and self._request_count > self.answered
-
-        def answer(self) -> None:
-            self.answered += 1
-            self.turns.end()
-            if getattr(self, 'is_half_closed', False) and self._request_count == self.answered and self.transport:
-                self.transport.close()
-
-        def connection_lost(self, exc: BaseException | None) -> None:
-            super().connection_lost(exc)
-            self.turns.close()
-
-    return Connection
 
 
 class _Message(Conversation):
@@ -92,6 +61,7 @@ class _Message(Conversation):
                 pass
         except (RequestPayloadError, ConnectionError):
             self.lose()
+            self.connection.close()  # after the response
             return Response(status=400)
         self.respond()
         await self.answered
