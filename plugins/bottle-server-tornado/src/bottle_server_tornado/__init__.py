@@ -93,7 +93,7 @@ def _server_class(engine: Engine, turns: dict[Any, Turns]) -> Any:
     """Return a server that knows whose turn it is on each connection."""
     from tornado import httpserver
 
-    from bottle_server_tornado.reading import read_chunks, read_some
+    from bottle_server_tornado.handler import read_chunks, read_some
 
     class HTTPServer(httpserver.HTTPServer):
         def start_request(self, server_conn: Any, request_conn: Any) -> Any:
