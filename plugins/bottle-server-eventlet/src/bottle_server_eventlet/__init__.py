@@ -64,11 +64,9 @@ class EventletServer(ServerAdapter):
         for green_thread, listener, each in zip(accepting, listeners, sockets, strict=True):
             green_thread.kill()
             listener.setblocking(False)
-            with suppress(OSError):  # until the queue of the socket is empty
+            with closing(listener), closing(each), suppress(OSError):  # until the queue of the socket is empty
                 while True:
                     pool.spawn_n(self._handle, *listener.accept())
-            listener.close()
-            each.close()
         self._exchange.idle.drain(eventlet.sleep)
         pool.waitall()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from gevent.pywsgi import WSGIHandler, _InvalidClientInput
@@ -14,16 +15,6 @@ from bottle.serving.messages import Continue, read_request
 if TYPE_CHECKING:
     from bottle.serving.connections import WaitingConnections
     from bottle.serving.messages import Request
-
-
-class Arriving:
-    """What a body is read from: as much as has arrived, so that an application need not wait for the rest."""
-
-    __slots__ = ('read', 'readline')
-
-    def __init__(self, stream: Any) -> None:
-        self.read = stream.read1
-        self.readline = stream.readline
 
 
 class Handler(WSGIHandler):  # type: ignore[misc]  # the type of the base class is not known
@@ -59,7 +50,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]  # the type of the base class 
         environ = {**self.server.get_environ(), **self.request.variables()}
         if isinstance(self.client_address, tuple):
             environ.update(REMOTE_ADDR=str(self.client_address[0]), REMOTE_PORT=str(self.client_address[1]))
-        arriving = Arriving(self.rfile)
+        arriving = SimpleNamespace(read=self.rfile.read1, readline=self.rfile.readline)  # need not wait for the rest
         self._stream = Continue(arriving, self.socket) if self.request.expects_to_be_asked else arriving
         terminate_input(environ, self._stream)
         self._body = environ['wsgi.input']
@@ -104,16 +95,11 @@ class Handler(WSGIHandler):  # type: ignore[misc]  # the type of the base class 
 
     def _discard(self) -> None:
         if type(self._body) is not NoBody:
-            self.close_connection |= not (self._was_asked() and is_read(self._body, self.socket))
+            self.close_connection |= not (self._was_asked() and _is_read(self._body, self.socket))
 
 
-def is_read(body: Any, connection: Any) -> bool:
-    """Read the rest of a body, within limits; return whether the connection stands right behind it.
-
-    Parameters:
-        body: the reader of the body.
-        connection: the connected socket.
-    """
+def _is_read(body: Any, connection: Any) -> bool:
+    """Read the rest of a body, within limits; return whether the connection stands right behind it."""
     timeout = connection.gettimeout()
     try:
         discard(body, connection)

@@ -84,5 +84,5 @@ class IsolationSuite:
     def test_a_changed_environ_changes_no_other(self, server: Subject) -> None:
         """An application may change its environ; the next request gets a new one."""
         server.ask('/mark', identity=new_identity())
-        environ = server.called('/after')
+        environ = json.loads(server.ask('/after').body)
         assert ('kit.mark' in environ, environ['SCRIPT_NAME'][1], environ['PATH_INFO'][1]) == (False, '', '/after')
