@@ -23,10 +23,13 @@ class Deviation:
     Parameters:
         reason: why, in a sentence.
         reference: where the backend's authors say so, or where in its source it can be seen; an address or a path.
+        by_chance: whether it passes in some runs, because it depends on how packets arrive or on what lies in memory;
+            it is a deviation then as well.
     """
 
     reason: str
     reference: str = ''
+    by_chance: bool = False
 
     def __str__(self) -> str:
         return f'{self.reason} ({self.reference})' if self.reference else self.reason
@@ -40,6 +43,7 @@ def known_deviations(adapter: type[ServerAdapter]) -> dict[str, Deviation]:
         [gevent.test_something]
         reason = "gevent does something else"
         reference = "https://…"
+        by_chance = true
 
     Parameters:
         adapter: the adapter class.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -11,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from bottle_conformance.client import Connection, Malformed, Response
-from bottle_conformance.subject import APPLICATION, DROPPED, START_LIMIT, adapter_command, new_identity, request
+from bottle_conformance.subject import APPLICATION, START_LIMIT, adapter_command, inherited, new_identity, request
 
 if TYPE_CHECKING:
     import re
@@ -63,11 +62,10 @@ def attempt(name: str, *options: str, application: str = APPLICATION) -> Attempt
     Raises:
         subprocess.TimeoutExpired: it does not end.
     """
-    kept = {key: value for key, value in os.environ.items() if key not in DROPPED and not key.startswith('BOTTLE_')}
     began = time.monotonic()
     done = subprocess.run(
         adapter_command(name, options, application),
-        env=kept,
+        env=inherited(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -37,7 +37,7 @@ class Results:
             marker: what it stands for.
             report: how the phase has ended.
         """
-        outcome = DEVIATION if hasattr(report, 'wasxfail') and report.skipped else report.outcome
+        outcome = DEVIATION if hasattr(report, 'wasxfail') and not report.failed else report.outcome
         entry = self._tests.setdefault(item.nodeid, _entry(item, marker))
         if outcome != PASSED:
             entry['outcome'] = outcome

@@ -240,13 +240,25 @@ def running(
     subject = Subject(name, witness, process)
     reader = threading.Thread(target=subject._collect, daemon=True)
     reader.start()
-    try:
-        subject._await_listening()
-        yield subject
-    finally:
-        with suppress(ProcessLookupError):  # all of it may have ended
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(STOP_LIMIT)
-        reader.join(STOP_LIMIT)
-        if process.stdout:
-            process.stdout.close()
+    with _ended_with_us(process.pid):
+        try:
+            subject._await_listening()
+            yield subject
+        finally:
+            with suppress(ProcessLookupError):  # all of it may have ended
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(STOP_LIMIT)
+            reader.join(STOP_LIMIT)
+    if process.stdout:
+        process.stdout.close()
+
+
+@contextmanager
+def _ended_with_us(group: int) -> Iterator[None]:
+    """Have a group of processes killed should this process end within the `with` block: then its pipe is closed."""
+    command = ['sh', '-c', f'read -r _; kill -KILL -- -{group}']
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True) as guard:
+        try:
+            yield
+        finally:
+            guard.kill()

@@ -66,10 +66,10 @@ class ClientsSuite:
     ) -> None:
         """The response is not made to its end, its iterable is closed once, and others are answered."""
         identity = new_identity()
-        connection = server.connect()
-        connection.send(request(f'/long?count={PIECES}&length={LENGTH}&declared={declared}', identity=identity))
-        assert len(connection.read(LENGTH)) == LENGTH
-        leave(connection)
+        with server.connect() as connection:
+            connection.send(request(f'/long?count={PIECES}&length={LENGTH}&declared={declared}', identity=identity))
+            assert len(connection.read(LENGTH)) == LENGTH
+            leave(connection)
         [closed] = server.witness.wait(identity, 'closed')
         assert closed['yielded'] < PIECES
         assert is_prompt(server, adapter)
