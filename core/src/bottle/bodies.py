@@ -48,6 +48,7 @@ class _Reader(io.RawIOBase):
     def __init__(self, stream: Any) -> None:
         super().__init__()
         self._stream = stream
+        self._read = getattr(stream, 'read1', stream.read)  # which does not wait for more than has come
         self._failure: BodyError | None = None
 
     def readable(self) -> bool:
@@ -91,7 +92,7 @@ class _ChunkedReader(_Reader):
             self._start_chunk()
         if self._ended or not size:
             return b''
-        data: bytes = self._stream.read(min(size, self._left))
+        data: bytes = self._read(min(size, self._left))
         if not data:
             raise BodyError('The chunked request body ends within a chunk.')
         self._left -= len(data)
@@ -161,7 +162,7 @@ class _LengthReader(_Reader):
 
     def _next(self, size: int) -> bytes:
         wanted = min(size, self._left)
-        data: bytes = self._stream.read(wanted) if wanted else b''
+        data: bytes = self._read(wanted) if wanted else b''
         if wanted and not data:
             raise BodyError(f'The request body is {self._left} bytes shorter than declared.')
         self._left -= len(data)

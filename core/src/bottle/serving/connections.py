@@ -263,6 +263,23 @@ def discard(body: Any, connection: socket.socket) -> None:
             left -= len(data)
 
 
+def stands_behind(body: Any, connection: socket.socket) -> bool:
+    """Read what is left of a request's body, within limits; return whether the next bytes are those of another request.
+
+    Parameters:
+        body: the reader of the body, which ends where the body ends.
+        connection: the connection that it reads from.
+    """
+    timeout = connection.gettimeout()
+    try:
+        discard(body, connection)
+        return type(body) is NoBody or not body.read(1)
+    except (OSError, ValueError):  # the client is gone, or the application has closed the reader
+        return False
+    finally:
+        connection.settimeout(timeout)
+
+
 class InFlight:
     """Knows the tasks that were handed to somebody's pool of threads, and waits until the last one has ended."""
 

@@ -11,8 +11,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from wsgiref.util import FileWrapper
 
-from bottle.bodies import BodyError, NoBody
-from bottle.serving.connections import PAUSE_WHEN_LINGERING, WaitingConnections, discard
+from bottle.bodies import BodyError
+from bottle.serving.connections import PAUSE_WHEN_LINGERING, WaitingConnections, stands_behind
 from bottle.serving.environ import ServerNames, terminate_input, threaded_environ
 from bottle.serving.messages import MAX_HEAD, MAX_LINE, Continue, MalformedMessage, Request, read_request
 from bottle.serving.responses import BODILESS, WITHOUT_LENGTH, check_head
@@ -26,18 +26,6 @@ if TYPE_CHECKING:
 BLOCK = 65536  # bytes that are sent at once: a timeout holds for each block, not for a response as a whole
 
 _OURS = ('connection', 'transfer-encoding', 'keep-alive')  # hop-by-hop: not the application's affair
-
-
-def _stands_behind(body: Any, connection: socket.socket) -> bool:
-    """Read the rest of a request's body, within limits; return whether the connection stands right behind it."""
-    timeout = connection.gettimeout()
-    try:
-        discard(body, connection)
-        return type(body) is NoBody or not body.read(1)
-    except (OSError, ValueError):  # the client is gone, or the application has closed the reader
-        return False
-    finally:
-        connection.settimeout(timeout)
 
 
 class Response:
@@ -313,7 +301,9 @@ class Exchange:
             and may_persist()
         )
         response.run(self._application, environ)
-        response.persistent = _stands_behind(body, connection) and response.persistent
+        if isinstance(stream, Continue):
+            stream.asked = True  # now it is too late to ask
+        response.persistent = stands_behind(body, connection) and response.persistent
 
 
 def _fail(response: Response, status: int | None) -> None:

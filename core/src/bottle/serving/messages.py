@@ -193,6 +193,16 @@ class Continue:
         data: bytes = self._stream.read(size)
         return data
 
+    def read1(self, size: int) -> bytes:
+        """Return what has come, so many bytes at most; wait only when that is nothing.
+
+        Parameters:
+            size: how many.
+        """
+        self._ask()
+        data: bytes = self._stream.read1(size)
+        return data
+
     def readline(self, size: int) -> bytes:
         """Return a line, or the beginning of one.
 

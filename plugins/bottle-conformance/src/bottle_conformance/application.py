@@ -38,7 +38,9 @@ def tell(environ: Environ, event: str, /, **details: Any) -> None:
         return
     message = {'event': event, 'id': environ.get('HTTP_X_ID', ''), 'process': os.getpid(), **details}
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as witness:
-        witness.sendto(json.dumps(message).encode(), path)
+        witness.connect(path)  # else nobody would be woken when the witness can take more
+        while not witness.send(json.dumps(message).encode()):  # gevent returns 0 for what it could not send
+            pass
 
 
 def described(environ: Environ) -> dict[str, list[str]]:

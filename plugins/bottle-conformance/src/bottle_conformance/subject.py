@@ -249,8 +249,8 @@ def running(
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(STOP_LIMIT)
             reader.join(STOP_LIMIT)
-    if process.stdout:
-        process.stdout.close()
+            if process.stdout is not None:
+                process.stdout.close()
 
 
 @contextmanager

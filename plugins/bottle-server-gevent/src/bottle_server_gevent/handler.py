@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from gevent.pywsgi import WSGIHandler, _InvalidClientInput
 
 from bottle.bodies import BodyError, NoBody
-from bottle.serving.connections import discard
+from bottle.serving.connections import stands_behind
 from bottle.serving.environ import terminate_input
 from bottle.serving.messages import Continue, read_request
 
@@ -50,8 +49,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]  # the type of the base class 
         environ = {**self.server.get_environ(), **self.request.variables()}
         if isinstance(self.client_address, tuple):
             environ.update(REMOTE_ADDR=str(self.client_address[0]), REMOTE_PORT=str(self.client_address[1]))
-        arriving = SimpleNamespace(read=self.rfile.read1, readline=self.rfile.readline)  # need not wait for the rest
-        self._stream = Continue(arriving, self.socket) if self.request.expects_to_be_asked else arriving
+        self._stream = Continue(self.rfile, self.socket) if self.request.expects_to_be_asked else self.rfile
         terminate_input(environ, self._stream)
         self._body = environ['wsgi.input']
         if 'HTTP_UPGRADE' in environ and type(self._body) is NoBody and self._connection_upgrade_requested():
@@ -95,19 +93,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]  # the type of the base class 
 
     def _discard(self) -> None:
         if type(self._body) is not NoBody:
-            self.close_connection |= not (self._was_asked() and _is_read(self._body, self.socket))
-
-
-def _is_read(body: Any, connection: Any) -> bool:
-    """Read the rest of a body, within limits; return whether the connection stands right behind it."""
-    timeout = connection.gettimeout()
-    try:
-        discard(body, connection)
-        return not body.read(1)
-    except (OSError, ValueError):  # the client is gone, or the application has closed the reader
-        return False
-    finally:
-        connection.settimeout(timeout)
+            self.close_connection |= not (self._was_asked() and stands_behind(self._body, self.socket))
 
 
 def handler_class(connections: WaitingConnections) -> type:
