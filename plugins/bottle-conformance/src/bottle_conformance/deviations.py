@@ -25,11 +25,13 @@ class Deviation:
         reference: where the backend's authors say so, or where in its source it can be seen; an address or a path.
         by_chance: whether it passes in some runs, because it depends on how packets arrive or on what lies in memory;
             it is a deviation then as well.
+        by_hand: why the backend passes when it is started by hand, and is no better for that.
     """
 
     reason: str
     reference: str = ''
     by_chance: bool = False
+    by_hand: str = ''
 
     def __str__(self) -> str:
         return f'{self.reason} ({self.reference})' if self.reference else self.reason

@@ -105,6 +105,13 @@ def _deviation(item: pytest.Item) -> Deviation | None:
     return known.get(item.name) or known.get(getattr(item, 'originalname', item.name))
 
 
+def _leaves_traces(item: pytest.Item) -> bool:
+    """Return whether a test, with these or other parameters, may harm a server so that it fails later."""
+    suite, name = getattr(item, 'cls', None), getattr(item, 'originalname', item.name)
+    known = deviations_of(suite, item.config) if suite else {}
+    return any(each.by_chance for test, each in known.items() if test.partition('[')[0] == name)
+
+
 def name_of(suite: type, config: pytest.Config) -> str:
     """Return the name of the server that a suite tests.
 
@@ -239,9 +246,12 @@ def _shared(request: pytest.FixtureRequest, witness: Witness) -> Iterator[Callab
 
 
 @pytest.fixture
-def server(_shared: Callable[[], Subject]) -> Iterator[Subject]:
+def server(_shared: Callable[[], Subject], request: pytest.FixtureRequest) -> Iterator[Subject]:
     """Return the running server that tests share. A test that ends it has found something."""
     subject = _shared()
     yield subject
-    if not subject.is_alive():
+    if _leaves_traces(request.node):
+        subject.process.kill()  # what it is left with is not to be found by another test
+        subject.process.wait()
+    elif not subject.is_alive():
         pytest.fail(f'the server has ended:\n{subject.printed()}')
