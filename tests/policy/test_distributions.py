@@ -12,8 +12,6 @@ from tests.support.sources import CORE, DISTRIBUTIONS, repository_files, tree
 FILES = ('README.md', 'CHANGELOG.md', 'LICENSE', 'pyproject.toml')
 LONGEST_PYPROJECT = 45
 ADAPTER_LINES = range(30, 121)
-FORKING_LINES = range(30, 191)  # with worker processes of its own, each of which has to stop as ours do
-FORKING = {'bottle-server-gunicorn'}
 ALIASES = {'bottle-server-rocket': ['rocket3']}
 EXTENDED = 'handler.py'  # where an adapter extends the classes of its backend at length
 SERVER_PREFIX = 'bottle-server-'
@@ -99,8 +97,7 @@ def test_pyproject(folder: Path) -> None:
 def test_an_adapter_is_one_short_module(folder: Path) -> None:
     package = folder / 'src' / import_name(folder)
     modules = {path.name: len(path.read_text().splitlines()) for path in package.glob('*.py')}
-    lines = FORKING_LINES if folder.name in FORKING else ADAPTER_LINES
-    assert modules.pop('__init__.py') in lines
+    assert modules.pop('__init__.py') in ADAPTER_LINES
     assert modules.keys() <= {EXTENDED}
     assert all(number <= max(ADAPTER_LINES) for number in modules.values())
 

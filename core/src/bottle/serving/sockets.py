@@ -275,3 +275,15 @@ def _remedy(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRNOTAVAIL:
         return 'no interface of this machine has this address; try 127.0.0.1, or 0.0.0.0 for every interface'
     return error.strerror or str(error)
+
+
+def taken_over(listener: socket.socket) -> int:
+    """Return the descriptor of a listening socket for a backend that closes it by itself, in every process.
+
+    Parameters:
+        listener: the socket; it does not listen any more, and whoever closes it later closes nothing.
+    """
+    taken = os.dup(listener.fileno())
+    with socket.socket() as nothing:
+        os.dup2(nothing.fileno(), listener.fileno(), inheritable=False)
+    return taken

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from socket import socket
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
+from bottle.serving.sockets import taken_over
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from socket import socket
 
     from bottle.serving.types import WSGIApplication
 
@@ -20,7 +21,7 @@ OURS |= {'print_config', 'pythonpath', 'reload', 'reload_engine', 'reload_extra_
 OURS |= {'control_socket', 'control_socket_disable', 'control_socket_mode', 'worker_class'}
 SAME = ('workers', 'threads', 'max_requests', 'max_requests_jitter', 'certfile', 'keyfile')
 # It believes every program of this machine by default. The core ends the grace period, and the workers with it.
-DEFAULTS = {'forwarded_allow_ips': '', 'graceful_timeout': 3600, 'loglevel': 'warning', 'threads': 10}
+DEFAULTS = {'control_socket_disable': True, 'forwarded_allow_ips': '', 'graceful_timeout': 3600, 'loglevel': 'warning'}
 
 
 class GunicornServer(ServerAdapter):
@@ -45,7 +46,7 @@ class GunicornServer(ServerAdapter):
         threads_option=True,
         file_wrapper=True,
     )
-    _arbiter: Any = None
+    _signal: Any = staticmethod(lambda *_: None)
     _stopping = False
 
     def serve(self, handler: WSGIApplication, sockets: Sequence[socket]) -> None:
@@ -54,18 +55,17 @@ class GunicornServer(ServerAdapter):
 
         from bottle_server_gunicorn.handler import responding, worker_class
 
-        addresses = [f'fd://{_taken(each)}' for each in sockets]
-        ours = {'bind': addresses, 'worker_class': worker_class(), 'control_socket_disable': True}
-        settings = {**DEFAULTS, **self.options, **ours}
+        addresses = [f'fd://{taken_over(each)}' for each in sockets]
+        settings = {'threads': 10, **DEFAULTS, **self.options, 'bind': addresses, 'worker_class': worker_class()}
 
         class Application(BaseApplication):  # type: ignore[misc]  # the type of the base class is not known
             def load_config(self) -> None:
+                self.callable = responding(handler)
                 for name, value in settings.items():
                     self.cfg.set(name, value)
 
-        application = Application()
-        application.callable = responding(handler)
-        self._arbiter = arbiter = _arbiter_class()(application)
+        arbiter = _arbiter_class()(Application())
+        self._signal = arbiter.signal
         arbiter.systemd = True  # which leaves the file of a unix socket to the core
         if self._stopping:
             self.stop()
@@ -78,8 +78,7 @@ class GunicornServer(ServerAdapter):
     def stop(self) -> None:
         """Let the arbiter do what it does after SIGTERM."""
         self._stopping = True
-        if self._arbiter is not None:
-            self._arbiter.signal(signal.SIGTERM, None)
+        self._signal(signal.SIGTERM, None)
 
     def native_options(self) -> Collection[str]:
         """Return the names of gunicorn's settings."""
@@ -93,14 +92,6 @@ class GunicornServer(ServerAdapter):
 
         for name, value in self.options.items():
             Config().set(name, value)
-
-
-def _taken(listener: socket) -> int:
-    """Return the descriptor of a listening socket that is to be closed when gunicorn closes it, in every process."""
-    taken = os.dup(listener.fileno())
-    with socket() as nothing:
-        os.dup2(nothing.fileno(), listener.fileno(), inheritable=False)  # the core closes this one at the end
-    return taken
 
 
 def _arbiter_class() -> Any:
