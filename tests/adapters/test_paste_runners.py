@@ -16,8 +16,7 @@ from tests.support.sources import PLUGINS
 GROUP = 'paste.server_runner'
 PREFIX = 'bottle-server-'
 FOLDERS = {folder.name.removeprefix(PREFIX): folder for folder in PLUGINS if folder.name.startswith(PREFIX)}
-# These listen through somebody else: a web server, or the platform's own server.
-HOSTED = ('cgi', 'flup', 'gae')
+PER_REQUEST = ('cgi',)  # a web server starts it for one request, and pserve would have nothing to serve
 # What Paste Deploy does with `use = egg:DISTRIBUTION#NAME`, and with the texts below it.
 PSERVE = """\
 from importlib.metadata import distribution
@@ -42,9 +41,9 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize('name', sorted(FOLDERS))
-def test_each_http_server_publishes_its_runner_under_its_name_and_as_the_default(name: str) -> None:
+def test_each_server_publishes_its_runner_under_its_name_and_as_the_default(name: str) -> None:
     target = f'bottle.serving.paste_runner:{name}'
-    assert published(name) == ({} if name in HOSTED else {name: target, 'main': target})
+    assert published(name) == ({} if name in PER_REQUEST else {name: target, 'main': target})
     for each in published(name).values():
         assert callable(EntryPoint(name, each, GROUP).load())
 
