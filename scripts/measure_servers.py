@@ -26,7 +26,8 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / 'docs' / 'servers.md'
 REPORTS = ROOT / '.nox' / 'reports'
 PREFIX = 'bottle-server-'
-AT_ONCE = (os.cpu_count() or 1) + 1  # most of a run is waiting for processes
+AT_ONCE = 2 * (os.cpu_count() or 1)  # most of a run is waiting for processes
+LONGEST = ('fapws3', 'meinheld', 'gae', 'bjoern', 'cgi')  # these begin, so that none of them is waited for at the end
 LIMIT = 1800.0  # seconds for a server
 TEST_LIMIT = 180  # seconds for a test
 HEAD = ['server', 'level', 'tests passed', 'deviations', 'not declared', 'drains', 'adapter', 'backend', 'Python']
@@ -85,7 +86,8 @@ def measure_all(names: Sequence[str], folder: Path, *, quick: bool) -> list[str]
         old.unlink()
     failed = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for name, code, printed in pool.map(lambda name: measure(name, folder, quick=quick), names):
+        ordered = sorted(names, key=lambda name: name not in LONGEST)
+        for name, code, printed in pool.map(lambda name: measure(name, folder, quick=quick), ordered):
             print(printed, flush=True)
             failed += [name] if code else []
     return failed
