@@ -133,7 +133,7 @@ def results_table(results: dict[str, Data]) -> str:
 
 def _result_row(name: str, data: Data) -> list[str]:
     server, counts = data['server'], counted(data['tests'])
-    page = f'../plugins/{PREFIX}{name}/README.md'
+    page = f'../plugins/{server["distribution"]}/README.md'
     return [
         f'[`{name}`]({page})' if server['distribution'] != 'bottle' else f'`{name}`',
         f'{data["level"]}, {level_in_words(data["level"])}',

@@ -38,8 +38,8 @@ def test_a_declared_body(limited: Server, length: int, status: int) -> None:
     assert fetch(limited.url, '/length', 'POST', b'x' * length).status == status
 
 
-# Waitress closes without reading what is on its way: a client that does not look for the response while it sends may see
-# a reset in its place.
+# Waitress closes without reading what is on its way: a client that does not look for the response while it sends may
+# see a reset in its place.
 RESETS = ('waitress',)
 
 

@@ -111,13 +111,14 @@ def description(name: str, adapter: type[ServerAdapter]) -> Data:
     from bottle.serving.registry import registry
 
     source = next(iter(registry.sources().get(name.rpartition(':')[2], ())), None)
-    backend = adapter.backend.distribution if adapter.backend else ''
+    pinned, _, version = getattr(adapter, 'requirement', '').partition('==')  # of another Python
+    backend = adapter.backend.distribution if adapter.backend else pinned
     return {
         'name': name,
         'distribution': source.distribution if source else '',
         'version': source.version if source else '',
         'backend': backend,
-        'backend_version': installed_version(backend) if backend else '',
+        'backend_version': version or (installed_version(backend) if backend else ''),
         'pythons': _pythons(source.distribution if source else ''),
         'capabilities': asdict(adapter.capabilities),
     }
