@@ -1,28 +1,13 @@
 """What is particular to tornado: its options, and what it is told to wait for."""
 
-import threading
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bottle import Bottle, start
-from bottle.serving.connections import LINGER
 from bottle_server_tornado import TornadoServer
-from tests.support.client import connect, fetch, interrupted, raw
+from tests.support.client import fetch
 from tests.support.programs import ABOUT, about, refusal, running
-
-MARGIN = 1.0  # seconds that a drain may take beyond what runs
-SLOW = """\
-import time
-from bottle import route, run
-
-@route('/slow')
-def slow():
-    time.sleep(0.05)
-    return 'done'
-"""
 
 
 def test_the_native_call() -> None:
@@ -48,52 +33,3 @@ def test_options_reach_the_backend(tmp_path: Path) -> None:
 )
 def test_options_are_refused(tmp_path: Path, options: dict[str, Any], reason: str) -> None:
     assert reason in refusal(tmp_path, 'tornado', **options)
-
-
-def test_servers_in_threads_of_one_process() -> None:
-    app = Bottle()
-    app.route('/', callback=lambda: 'here')
-    with start(app, 'tornado', port=0) as first, start(app, 'tornado', port=0) as second:
-        assert fetch(first.url, '/').body == b'here'
-        first.stop()
-        assert fetch(second.url, '/').body == b'here'
-        with pytest.raises(ConnectionRefusedError):
-            raw(first.url)
-    with start(app, 'tornado', port=0) as third:
-        assert fetch(third.url, '/').body == b'here'
-
-
-def test_a_queue_that_is_longer_than_its_threads_is_answered_before_the_end(tmp_path: Path) -> None:
-    with running(tmp_path, SLOW, 'tornado', threads=2) as server:
-        assert interrupted(server.url, '/slow', 30, server.process.terminate) == [b'done'] * 30
-        assert server.process.wait(10) == 0
-
-
-def test_a_stream_is_held_back_by_a_client_that_does_not_read_and_ends_with_it() -> None:
-    ended = threading.Event()
-    sent = 0
-
-    def endless() -> Any:
-        nonlocal sent
-        try:
-            while True:
-                sent += 1
-                yield b'x' * 65536
-        finally:
-            ended.set()
-
-    app = Bottle()
-    app.route('/', callback=endless)
-    with start(app, 'tornado', port=0) as server:
-        with closing(connect(server.url)) as connection:
-            connection.request('GET', '/')
-            assert connection.getresponse().read(65536) == b'x' * 65536
-            assert not ended.wait(0.5)
-            held_at = sent
-            assert not ended.wait(0.5)
-            assert sent == held_at < 1000
-        assert ended.wait(LINGER + MARGIN)
-
-
-def test_portable_options_have_names_that_it_knows() -> None:
-    assert set(TornadoServer.native_names.values()) <= set(TornadoServer().native_options())
