@@ -25,9 +25,10 @@ KIT = 'plugins/bottle-conformance/tests'
 BROKEN = f'{KIT}/test_broken.py'
 ONCE = [f'--ignore=tests/{each}' for each in ('isolation', 'ecosystem', 'operation', 'faults', 'conformance')]
 PIP_INSTALL = ('python', '-m', 'pip', 'install')
+PYTHON27 = ROOT / '.venv' / 'python27'  # where tests/support/python27.py looks for it, too
 QUICK = '--bottle-quick'  # an option of the conformance kit
 SHARED = ROOT / '.nox' / 'everything'  # the environment of the sessions that need everything and one Python
-AT_ONCE = (os.cpu_count() or 1) + 1  # tests: most of them wait for a process most of the time
+AT_ONCE = 2 * (os.cpu_count() or 1)  # tests: most of them wait for a process most of the time
 
 nox.needs_version = '>=2026.4'
 nox.options.default_venv_backend = 'uv|virtualenv'
@@ -90,11 +91,18 @@ def install_by_remedy(session: nox.Session) -> None:
         session.install(*shlex.split(command)[len(PIP_INSTALL) :])
 
 
+def install_python27(session: nox.Session) -> None:
+    """Install the servers of Python 2.7 where the tests look for them, if there is such a Python."""
+    no_interpreter = 3
+    session.run('scripts/install-python27-backends', str(PYTHON27), external=True, success_codes=[0, no_interpreter])
+
+
 def run_python(session: nox.Session, *arguments: str, **environment: str) -> None:
     """Run Python in the session's environment, or in the shared one if it has none of its own."""
     if session.virtualenv.venv_backend == 'none':
         environment['PATH'] = f'{SHARED / "bin"}{os.pathsep}{os.environ["PATH"]}'
         environment['VIRTUAL_ENV'] = str(SHARED)
+    environment['BOTTLE_PYTHON27'] = str(PYTHON27 / 'bin' / 'python2.7')
     session.run('python', *arguments, env=environment, external=True)
 
 
@@ -160,6 +168,7 @@ def tests(session: nox.Session) -> None:
 def everything(session: nox.Session) -> None:
     """Install every wheel, and whatever the sessions after this one need, into the environment that they share."""
     install_wheels(session, 'isolation', 'coverage')
+    install_python27(session)
 
 
 @nox.session(requires=['everything'], venv_backend='none')
@@ -181,6 +190,7 @@ def conformance(session: nox.Session) -> None:
 def plugin(session: nox.Session) -> None:
     """Run the quick kit with the newest version of each backend: all servers, or `nox -s plugin -- gevent paste`."""
     install_wheels(session, 'test')
+    install_python27(session)
     run_python(session, 'scripts/measure_servers.py', *session.posargs)
 
 
@@ -188,6 +198,7 @@ def plugin(session: nox.Session) -> None:
 def plugin_min(session: nox.Session) -> None:
     """Run the quick kit with the lowest version of each backend: all servers, or `nox -s plugin_min -- gevent`."""
     install_wheels(session, 'test', exactly=floors())
+    install_python27(session)
     run_python(session, 'scripts/measure_servers.py', *session.posargs)
 
 
@@ -207,7 +218,7 @@ def isolation(session: nox.Session) -> None:
 @nox.session(requires=['everything'], venv_backend='none')
 def ecosystem(session: nox.Session) -> None:
     """Run what others wrote for Bottle, unchanged, on our core: eel in a browser, pywebview, plugins, their tests."""
-    run_pytest(session, *(session.posargs or ['tests/ecosystem']))
+    run_pytest(session, *(session.posargs or ['tests/ecosystem']), at_once=AT_ONCE)
 
 
 @nox.session(requires=['everything'], venv_backend='none')
