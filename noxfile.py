@@ -99,11 +99,13 @@ def install_python27(session: nox.Session) -> None:
 
 def run_python(session: nox.Session, *arguments: str, **environment: str) -> None:
     """Run Python in the session's environment, or in the shared one if it has none of its own."""
+    python = 'python'
     if session.virtualenv.venv_backend == 'none':
+        python = str(SHARED / 'bin' / 'python')
         environment['PATH'] = f'{SHARED / "bin"}{os.pathsep}{os.environ["PATH"]}'
         environment['VIRTUAL_ENV'] = str(SHARED)
     environment['BOTTLE_PYTHON27'] = str(PYTHON27 / 'bin' / 'python2.7')
-    session.run('python', *arguments, env=environment, external=True)
+    session.run(python, *arguments, env=environment, external=True)
 
 
 def run_pytest(session: nox.Session, *arguments: str, at_once: int = 1) -> None:

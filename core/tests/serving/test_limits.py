@@ -1,6 +1,7 @@
 """Bodies that are too long, and counting what runs."""
 
 import io
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -288,9 +289,9 @@ def test_counting_in_many_threads() -> None:
 
 
 def test_counting_over_a_socket() -> None:
-    finished = threading.Event()
+    ended: queue.SimpleQueue[int] = queue.SimpleQueue()
     inside: list[int] = []
-    activity = Activity(lambda total: finished.set() if total == 2 else None)
+    activity = Activity(ended.put)
     app = bottle.Bottle()
 
     @app.route('/')
@@ -299,9 +300,9 @@ def test_counting_over_a_socket() -> None:
         return 'seen'
 
     with bottle.start(activity.wrap(app), 'wsgiref', port=0) as server:
-        for _ in range(2):
+        for number in (1, 2):
             assert fetch(server.url, '/').headers['Content-Length'] == '4'
-        assert finished.wait(5)
+            assert ended.get(timeout=5) == number
     assert (inside, activity.running, activity.started) == ([1, 1], 0, 2)
 
 
