@@ -26,7 +26,6 @@ BROKEN = f'{KIT}/test_broken.py'
 ONCE = [f'--ignore=tests/{each}' for each in ('isolation', 'ecosystem', 'operation', 'faults', 'conformance')]
 PIP_INSTALL = ('python', '-m', 'pip', 'install')
 PYTHON27 = ROOT / '.venv' / 'python27'  # where tests/support/python27.py looks for it, too
-QUICK = '--bottle-quick'  # an option of the conformance kit
 SHARED = ROOT / '.nox' / 'everything'  # the environment of the sessions that need everything and one Python
 AT_ONCE = 2 * (os.cpu_count() or 1)  # tests: most of them wait for a process most of the time
 
@@ -212,7 +211,7 @@ def plugin_min(session: nox.Session) -> None:
 @nox.session(requires=['everything'], venv_backend='none')
 def operation(session: nox.Session) -> None:
     """Operate every server: options from everywhere, workers, reloading, a proxy in front; and what goes wrong."""
-    folders = ['tests/operation', 'tests/faults', KIT, f'--ignore={BROKEN}', QUICK]
+    folders = ['tests/operation', 'tests/faults', KIT, f'--ignore={BROKEN}', f'--ignore={KIT}/test_suite.py']
     run_pytest(session, *(session.posargs or folders), at_once=AT_ONCE)
 
 
