@@ -258,7 +258,7 @@ def test_a_program_that_calls_run(kind: str, tmp_path: Path, first_line: str) ->
         ready_pids(server, 5)
         assert server.stop() == 0
     assert len(matching(server, 'after run')) == 1
-    assert len(matching(server, 'parent or worker')) == 6
+    assert ''.join(matching(server, 'parent or worker')).count('parent or worker') == 6  # two may write at once
 
 
 def test_workers_share_every_address(server_name: str, tmp_path: Path) -> None:
