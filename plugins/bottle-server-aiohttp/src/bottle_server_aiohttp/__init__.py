@@ -52,7 +52,7 @@ class _Message(Conversation):
         from aiohttp.web import RequestPayloadError, Response
 
         request, transport = self.request, self.request.transport
-        fields = [(name.decode('latin-1'), value.decode('latin-1')) for name, value in request.raw_headers]
+        fields = [(key.decode('latin-1'), value.strip(b' \t').decode('latin-1')) for key, value in request.raw_headers]
         self.begin(request.method, request.raw_path, 'HTTP/{}.{}'.format(*request.version), fields, tls=request.secure)
         if transport and self.expects:
             transport.write(b'HTTP/1.1 100 Continue\r\n\r\n')
