@@ -193,7 +193,7 @@ def refusal(certfile: Path | str, keyfile: Path | str | None) -> str:
 def test_certificate_and_key_in_one_file(tmp_path: Path) -> None:
     both = tmp_path / 'both.pem'
     both.write_bytes(Path(CERTIFICATE).read_bytes() + Path(KEY).read_bytes())
-    server_context(str(both), None)
+    assert server_context(str(both), None).minimum_version == ssl.TLSVersion.TLSv1_2
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from wsgiref.util import FileWrapper, is_hop_by_hop
 
 from bottle.bodies import NoBody, Spool
-from bottle.httputil import header_value, is_token
 from bottle.serving.connections import MAX_DISCARDED
 from bottle.serving.environ import latin1_path
 from bottle.serving.limits import refuse
+from bottle.serving.responses import check_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -326,17 +326,10 @@ class Exchange:
 
 def _checked(status: str, headers: list[tuple[str, str]]) -> Head:
     """Return the head of a response that can be sent (PEP 3333, "The start_response() Callable")."""
-    code, _, reason = status.partition(' ')
-    if not (len(code) == 3 and code.isascii() and code.isdigit()):
-        raise ValueError(f'not a status line: {status!r}')
-    for name, value in headers:
-        if {type(name), type(value)} != {str}:
-            raise TypeError(f'the name and the value of a header must be str: {name!r}, {value!r}')
-        if not is_token(name) or is_hop_by_hop(name):
-            raise ValueError(f'not a header that an application may send: {name!r}')
-        if name.lower() == 'content-length' and not (value.isascii() and value.isdigit()):
-            raise ValueError(f'not a Content-Length: {value!r}')
-        header_value(value).encode('latin-1')
+    check_head(status, headers)
+    for name, _ in headers:
+        if is_hop_by_hop(name):
+            raise ValueError(f'the header {name!r} is the business of the server, not of an application')
     dated = any(name.lower() == 'date' for name, _ in headers)
     date = [] if dated else [('Date', formatdate(usegmt=True))]  # RFC 9110, section 6.6.1
-    return Head(int(code), header_value(reason), [*headers, *date])
+    return Head(int(status[:3]), status[4:], [*headers, *date])

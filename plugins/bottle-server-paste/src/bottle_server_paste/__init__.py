@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bottle.serving.types import Environ, StartResponse, WSGIApplication
 
 OURS = {'application', 'host', 'port', 'handler', 'request_queue_size', 'start_loop', 'use_threadpool'}
-OURS |= {'ssl_context', 'ssl_pem', 'protocol_version'}  # Paste's TLS needs a module that pyOpenSSL has dropped
+OURS |= {'protocol_version', 'ssl_context', 'ssl_pem'}  # and Paste's own TLS needs a module that pyOpenSSL has dropped
 SILENCE = 60.0  # seconds that a client may hold a thread without sending anything
 
 
