@@ -19,7 +19,7 @@ from bottle_conformance.fronts import serving
 from bottle_conformance.report import Results
 from bottle_conformance.rules import MARKER, OPERATIONS, declares
 from bottle_conformance.subject import Subject, adapter_command, by_hand_command
-from bottle_conformance.witness import Witness
+from bottle_conformance.witness import PATIENCE, Witness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bottle.serving import Capabilities, ServerAdapter
 
 RESULTS = pytest.StashKey[Results]()
+IMPATIENCE = 2.0  # seconds for what is known not to come
 SAMPLE = 8  # parameters of a test in a quick run where each request costs a process
 
 
@@ -258,6 +259,7 @@ def _shared(request: pytest.FixtureRequest, witness: Witness) -> Iterator[Callab
 def server(_shared: Callable[[], Subject], request: pytest.FixtureRequest) -> Iterator[Subject]:
     """Return the running server that tests share. A test that ends it has found something."""
     subject = _shared()
+    subject.patience = IMPATIENCE if _deviation(request.node) else PATIENCE
     yield subject
     if _leaves_traces(request.node) or (_deviation(request.node) and not _answers(subject)):
         subject.process.kill()  # what it is left with is not to be found by another test

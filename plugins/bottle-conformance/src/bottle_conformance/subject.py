@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bottle_conformance.client import Connection, Response
+from bottle_conformance.witness import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ class Subject:
         process: the process that was started.
         output: the lines that it has printed so far.
         urls: where it says that it listens.
+        patience: how long to wait for whatever it should do at once, in seconds.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Subject:
     process: subprocess.Popen[str]
     output: list[str] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
+    patience: float = PATIENCE
     changed: threading.Condition = field(default_factory=threading.Condition)
     ended: bool = False
 
@@ -59,7 +62,7 @@ class Subject:
         Parameters:
             options: those of `Connection`.
         """
-        return Connection(self.url, **options)
+        return Connection(self.url, **{'timeout': self.patience, **options})
 
     def ask(
         self,
@@ -94,7 +97,7 @@ class Subject:
         """
         identity = new_identity()
         self.ask(path, *headers, identity=identity, **options)
-        environ: dict[str, list[str]] = self.witness.wait(identity, 'called')[0]['environ']
+        environ: dict[str, list[str]] = self.told(identity, 'called')['environ']
         return environ
 
     def told(self, identity: str, event: str) -> Event:
@@ -104,7 +107,7 @@ class Subject:
             identity: the value of the request's X-Id.
             event: what kind of event.
         """
-        return self.witness.wait(identity, event)[0]
+        return self.witness.wait(identity, event, timeout=self.patience)[0]
 
     def is_alive(self) -> bool:
         """Return whether the process runs."""

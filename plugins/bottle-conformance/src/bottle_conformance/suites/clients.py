@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LEFT = 'RFC 9112, 9.5'
 CLOSED = 'PEP 3333, "Specification Details"'
 DECLARED = 1_000_000  # bytes of a body that is never sent whole
-PIECES, LENGTH = 20_000, 65536  # more than any buffer holds
+PIECES, LENGTH = 3_000, 65536  # more than any buffer holds
 LEAVERS = 20
 IDLE, MANY_IDLE = 50, 500
 PROCESSES = 4  # of those, where each request costs a process
