@@ -23,7 +23,8 @@ REPORTS = ROOT / '.nox' / 'reports'
 # These install a lot, or take long: they run with one Python, in sessions of their own.
 KIT = 'plugins/bottle-conformance/tests'
 BROKEN = f'{KIT}/test_broken.py'
-ONCE = [f'--ignore=tests/{each}' for each in ('isolation', 'ecosystem', 'operation', 'faults', 'conformance')]
+APART = ('isolation', 'ecosystem', 'operation', 'faults', 'conformance', 'deployment')
+ONCE = [f'--ignore=tests/{each}' for each in APART]
 PIP_INSTALL = ('python', '-m', 'pip', 'install')
 PYTHON27 = ROOT / '.venv' / 'python27'  # where tests/support/python27.py looks for it, too
 SHARED = ROOT / '.nox' / 'everything'  # the environment of the sessions that need everything and one Python
@@ -34,7 +35,7 @@ nox.options.default_venv_backend = 'uv|virtualenv'
 nox.options.download_python = 'never'
 nox.options.error_on_missing_interpreters = False  # a Python that is not there is a skipped session, in CI too
 nox.options.sessions = ['lint', 'types', 'wheels', 'build', 'tests']
-nox.options.sessions += ['servers', 'operation', 'coverage', 'isolation', 'ecosystem']
+nox.options.sessions += ['servers', 'operation', 'deployment', 'coverage', 'isolation', 'ecosystem']
 
 
 def reveal_pyenv_interpreters() -> None:
@@ -213,6 +214,12 @@ def operation(session: nox.Session) -> None:
     """Operate every server: options from everywhere, workers, reloading, a proxy in front; and what goes wrong."""
     folders = ['tests/operation', 'tests/faults', KIT, f'--ignore={BROKEN}', f'--ignore={KIT}/test_suite.py']
     run_pytest(session, *(session.posargs or folders), at_once=AT_ONCE)
+
+
+@nox.session(requires=['everything'], venv_backend='none')
+def deployment(session: nox.Session) -> None:
+    """Start what `python -m bottle deploy` writes: real balancers, web servers, platforms, under load and failures."""
+    run_pytest(session, *(session.posargs or ['tests/deployment']), at_once=AT_ONCE)
 
 
 @nox.session(requires=['everything'], venv_backend='none')

@@ -95,6 +95,7 @@ class ServerAdapter:
         quiet: whether the adapter and its backend should print nothing.
         logs_requests: whether the backend may log requests as it does by itself; False when the core logs them.
         shares_sockets: whether other processes accept on the same sockets.
+        draining: whether it was told to stop.
         url: the real URL, once the runner has bound its sockets.
     """
 
@@ -107,6 +108,7 @@ class ServerAdapter:
     quiet: bool = False
     logs_requests: bool = True
     shares_sockets: bool = False
+    draining: bool = False
     url: str = ''
 
     def __init__(self, host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, **options: Any) -> None:

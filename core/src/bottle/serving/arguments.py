@@ -22,7 +22,7 @@ SHORT = {'bind': ('-b',), 'server': ('-s',), 'quiet': ('-q',)}
 GROUPS = {
     'serving': ('server', 'bind', 'backlog', 'socket_mode', 'threads', 'graceful_timeout', 'max_body', 'backend'),
     'processes': ('workers', 'worker_timeout', 'max_requests', 'max_requests_jitter'),
-    'TLS and proxies': ('certfile', 'keyfile', 'cert', 'trusted_proxies'),
+    'TLS and proxies': ('certfile', 'keyfile', 'cert', 'trusted_proxies', 'health'),
     'logging': ('access_log', 'access_log_file', 'quiet'),
     'development': ('reload', 'reload_interval', 'reload_include', 'reload_exclude'),
 }

@@ -23,8 +23,9 @@ def assembled(
 ) -> WSGIApplication:
     """Return an application in the wrappers that extensions and options ask for.
 
-    The innermost are those of extensions, which see what the application would see; the outermost believes or removes
-    what proxies say, so that the log has the client's address.
+    The innermost are those of extensions, which see what the application would see; one of the outermost believes or
+    removes what proxies say, so that the log has the client's address. Who asks about health is
+    neither counted nor logged.
 
     Parameters:
         application: the WSGI application.
@@ -56,6 +57,10 @@ def assembled(
         from bottle.serving.proxies import trusting
 
         application = trusting(application, options.trusted_proxies)
+    if options.health:
+        from bottle.serving.health import reporting
+
+        application = reporting(application, options.health, lambda: adapter.draining)
     return application
 
 

@@ -107,6 +107,16 @@ def _cancel_alarm() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
+def tell_to_stop(adapter: ServerAdapter) -> None:
+    """Make an adapter stop, after it was noted that it will: who asks meanwhile is told so.
+
+    Parameters:
+        adapter: the adapter.
+    """
+    adapter.draining = True
+    adapter.stop()
+
+
 class RunningServer:
     """The handle of a server that `start` runs in a thread of this process; a context manager that stops it at the end.
 
@@ -142,7 +152,7 @@ class RunningServer:
             TimeoutError: requests were still running.
         """
         if self._thread.is_alive():
-            self.adapter.stop()
+            tell_to_stop(self.adapter)
         if not self.wait(timeout):
             raise TimeoutError(f'{self.adapter!r} still runs requests {timeout:g} seconds after stop()')
 

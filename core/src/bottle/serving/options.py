@@ -97,6 +97,9 @@ class ServerOptions:
         'NETWORKS',
         'whose Forwarded and X-Forwarded-* headers are believed, such as 10.0.0.0/8,unix',
     )
+    health: str | None = _option(
+        None, readers.url_path, 'PATH', 'answer this path without the application: 200 when ready, 503 in a drain'
+    )
     access_log: str | None = _option(
         None,
         readers.one_of('none', 'common', 'combined', 'json'),

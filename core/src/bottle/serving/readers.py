@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -108,6 +109,17 @@ def host(value: Any) -> str:
         value: a host name, an IPv4 or IPv6 address, `unix:/path`, `fd://N`; empty for every interface.
     """
     return text(value) if value != '' else ''
+
+
+def url_path(value: Any) -> str:
+    """Read the path of a URL (RFC 3986, section 3.3).
+
+    Parameters:
+        value: the path, such as `/healthz`, without a query and without escapes.
+    """
+    if not isinstance(value, str) or not re.fullmatch(r"(/[\w.~!$&'()*+,;=:@-]*)+", value, re.A):
+        raise ValueError('the path of a URL, such as /healthz')
+    return value
 
 
 def literal(value: str) -> Any:

@@ -239,7 +239,8 @@ def _serve_until_signalled(ready: Ready, application: WSGIApplication, worker: W
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # From here on a signal drains: clients can connect as soon as the socket is bound.
     with contextlib.ExitStack() as stack:
-        drain = lifecycle.Drain(adapter.stop, clean_up, options.graceful_timeout, supervised=worker is not None)
+        stop = partial(lifecycle.tell_to_stop, adapter)
+        drain = lifecycle.Drain(stop, clean_up, options.graceful_timeout, supervised=worker is not None)
         stack.enter_context(drain)
         bound.extend(_bind(ready, worker))
         activity = stack.enter_context(worker.watching_over(options)) if worker and not own_processes else None

@@ -37,6 +37,7 @@ CORE = {
     'keyfile': 'the core encrypts the connections',
     'cert': 'the core encrypts the connections',
     'max_body': 'the core limits the body',
+    'health': 'the core answers',
     'trusted_proxies': 'the core reads the headers',
     'access_log': 'the core writes the log',
     'access_log_file': 'the core writes the log',

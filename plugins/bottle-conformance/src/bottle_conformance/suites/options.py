@@ -43,6 +43,7 @@ GIVEN: dict[str, dict[str, Any]] = {  # one way to give each option, with what i
     'keyfile': {'keyfile': '/no/such/key.pem', 'certfile': '/no/such/cert.pem'},
     'cert': {'cert': 'adhoc'},
     'max_body': {'max_body': 5},
+    'health': {'health': '/healthz'},
     'trusted_proxies': {'trusted_proxies': '192.0.2.1'},
     'access_log': {'access_log': 'json'},
     'access_log_file': {'access_log_file': '/no/such/folder/log', 'access_log': 'json'},

@@ -1,0 +1,56 @@
+"""Having files validated by the programs that will read them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+from bottle_deploy.errors import DeployError
+
+SYSTEM_FOLDERS = ('/usr/local/sbin', '/usr/sbin', '/sbin')  # where web servers live; not on every user's PATH
+LIMIT = 60.0  # seconds
+
+
+def find(program: str) -> str:
+    """Return the path of a program.
+
+    Parameters:
+        program: its name.
+
+    Raises:
+        DeployError: it is not installed.
+    """
+    search = os.pathsep.join([os.environ.get('PATH', os.defpath), *SYSTEM_FOLDERS])
+    found = shutil.which(program, path=search)
+    if found is None:
+        raise DeployError(f'{program} is not installed here: install it, or check the files where it is')
+    return found
+
+
+def run(program: str, *arguments: str) -> str:
+    """Run a checker and return what it has said.
+
+    Parameters:
+        program: its name.
+        arguments: what it gets.
+
+    Raises:
+        DeployError: it is not installed, it has found fault, or it does not end.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603  # the checker of a target, by its full path and without a shell
+            [find(program), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors='replace',
+            timeout=LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DeployError(f'{program} has not come to an end in {LIMIT:g} s') from error
+    if done.returncode:
+        raise DeployError(f'{program} refuses the files:\n{done.stdout.strip()}')
+    return done.stdout.strip()

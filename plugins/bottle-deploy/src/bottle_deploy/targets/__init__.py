@@ -1,0 +1,12 @@
+"""Everything that the command can write for, a module each."""
+
+from __future__ import annotations
+
+from bottle_deploy.targets.nginx import NGINX
+
+KINDS = {
+    'balancer': 'in front of instances, on one machine or several',
+    'host': 'inside a web server',
+    'platform': 'on a platform',
+}
+TARGETS = {each.name: each for each in (NGINX,)}

@@ -1,0 +1,152 @@
+"""A site as somebody deploys it: instances of an application, and a web server with generated files before them."""
+
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+from bottle_deploy.plan import make_plan
+from bottle_deploy.targets import TARGETS
+from tests.support.client import TIMEOUT
+from tests.support.processes import Server, clean_environment, kill_group, serving
+from tests.support.requirements import require_program
+
+ROOT = Path(__file__).parent.parent.parent
+APPLICATION = 'tests.deployment.application:app'
+PROGRAMS = {'apache': 'apache2'}  # where a target's program is not called as it is
+ATTEMPTS = 5  # a web server binds its port by itself, and somebody may be quicker
+PAUSE = 0.02  # seconds between two looks at who listens: a web server does not tell
+
+
+@dataclass
+class Instance:
+    """A running instance of the application.
+
+    Parameters:
+        server: which adapter it runs on.
+        port: where it listens; it keeps it when it is started anew.
+        process: the running process.
+    """
+
+    server: str
+    port: int
+    process: Server
+
+
+@dataclass
+class Site:
+    """A web server with instances behind it.
+
+    Parameters:
+        url: where the web server answers, without a slash at the end.
+        folder: where its files are; anybody may read it.
+        instances: what is behind it.
+        process: the web server.
+    """
+
+    url: str
+    folder: Path
+    instances: list[Instance]
+    process: 'subprocess.Popen[str]'
+
+    def printed(self) -> str:
+        """Return what the web server has printed."""
+        return (self.folder / 'front.log').read_text(encoding='utf-8', errors='replace')
+
+
+@contextmanager
+def public_folder() -> Iterator[Path]:
+    """Make a folder that a web server can read whoever it runs as; pytest's own are private."""
+    folder = Path(tempfile.mkdtemp(prefix='bottle-site-'))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def instance(server: str, port: int = 0, application: str = APPLICATION) -> Iterator[Instance]:
+    """Run an instance as its deployment tells to."""
+    given = {'app': application, 'server': server, 'directory': str(ROOT)}
+    arguments = make_plan(given).arguments(f'127.0.0.1:{port}', trusted='127.0.0.1')
+    with serving([sys.executable, '-m', 'bottle', *arguments], ROOT) as process:
+        yield Instance(server, int(process.url.rstrip('/').rpartition(':')[2]), process)
+
+
+@contextmanager
+def front(target: str, instances: Sequence[Instance], **options: Any) -> Iterator[Site]:
+    """Run a web server with files made for these instances; `options` are those of the command, by their names."""
+    require_program(PROGRAMS.get(target, target))
+    backends = [f'127.0.0.1:{each.port}' for each in instances]
+    given = {'app': APPLICATION, 'backend': backends, 'directory': str(ROOT), **options}
+    for _ in range(ATTEMPTS):
+        port = free_port()
+        with public_folder() as folder, ExitStack() as stack:
+            process = stack.enter_context(started(target, folder, {**given, 'listen': f'127.0.0.1:{port}'}))
+            if listens(process, port):
+                scheme = 'https' if 'certfile' in options else 'http'
+                yield Site(f'{scheme}://127.0.0.1:{port}', folder, list(instances), process)
+                return
+            said = (folder / 'front.log').read_text(encoding='utf-8', errors='replace')
+    raise AssertionError(f'{target} does not start:\n{said}')
+
+
+@contextmanager
+def started(target: str, folder: Path, given: dict[str, Any]) -> Iterator['subprocess.Popen[str]']:
+    """Write a target's files into a folder, have them checked, and run what serves them."""
+    known = TARGETS[target]
+    for name, text in known.files(make_plan(given)).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding='utf-8')
+    known.check(folder)
+    assert known.start is not None
+    with (folder / 'front.log').open('w') as log:
+        process = subprocess.Popen(
+            known.start(folder),
+            cwd=folder,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        kill_group(process)
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.create_server(('127.0.0.1', 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def listens(process: 'subprocess.Popen[str]', port: int) -> bool:
+    """Wait until somebody accepts connections there, or the process has ended because somebody else does."""
+    deadline = time.monotonic() + TIMEOUT
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(('127.0.0.1', port), timeout=TIMEOUT).close()
+        except ConnectionRefusedError:
+            time.sleep(PAUSE)
+        else:
+            return True
+    return False
+
+
+def answered(body: bytes) -> dict[str, Any]:
+    """Return what the application has said."""
+    found: dict[str, Any] = json.loads(body)
+    return found

@@ -1,0 +1,126 @@
+"""Each balancer, with the files that are generated for it, in front of two instances on different servers."""
+
+import hashlib
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+
+from bottle_deploy.targets import TARGETS
+from tests.deployment.sites import Instance, Site, answered, front, instance, public_folder
+from tests.support.client import connect, fetch
+from tests.support.losses import OK, LossClient
+
+BALANCERS = [name for name, target in TARGETS.items() if target.kind == 'balancer']
+SERVERS = ('waitress', 'gevent')
+REQUESTS = 100  # enough that 40 to 60% is not a matter of chance for who takes turns
+UPLOAD = os.urandom(20 << 20)
+RATE = 100.0  # requests per second
+BEFORE, AFTER = 50, 200  # requests around what happens to an instance
+# How many requests of a thousand may fail when an instance is killed: 0 where the balancer sends a GET to another one.
+LOST_BY_A_KILL: dict[str, int] = {}
+
+
+@pytest.fixture(scope='module', params=BALANCERS)
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """Return a balancer in front of two instances, for tests that leave it as it is."""
+    with ExitStack() as stack:
+        behind = [stack.enter_context(instance(server)) for server in SERVERS]
+        yield stack.enter_context(front(request.param, behind, host=['127.0.0.1'], max_body='30M'))
+
+
+def test_both_instances_serve(site: Site) -> None:
+    pids = Counter(answered(fetch(site.url, '/').body)['pid'] for _ in range(REQUESTS))
+    assert set(pids) == {each.process.process.pid for each in site.instances}
+    assert all(0.4 * REQUESTS <= count <= 0.6 * REQUESTS for count in pids.values()), pids
+
+
+def test_a_client_is_who_it_is(site: Site) -> None:
+    spoofed = {'X-Forwarded-For': '192.0.2.1', 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'evil.example'}
+    spoofed |= {'Forwarded': 'for=192.0.2.1;proto=https;host=evil.example', 'X-Real-IP': '192.0.2.1'}
+    seen = answered(fetch(site.url, '/', **spoofed).body)
+    assert (seen['client'], seen['scheme'], seen['forwarded']) == ('127.0.0.1', 'http', [])
+    assert seen['host'] == site.url.removeprefix('http://')
+
+
+def test_a_large_upload_arrives(site: Site) -> None:
+    answer = fetch(site.url, '/upload', 'POST', UPLOAD)
+    assert answered(answer.body) == {'length': len(UPLOAD), 'sha256': hashlib.sha256(UPLOAD).hexdigest()}
+
+
+def test_a_stream_is_not_held_back(site: Site) -> None:
+    gate = site.folder / 'gate'
+    gate.unlink(missing_ok=True)
+    with closing(connect(site.url)) as connection:
+        connection.request('GET', f'/stream?gate={gate}')
+        response = connection.getresponse()
+        assert response.read1() == b'first\n'
+        gate.touch()
+        assert response.read() == b'second\n'
+
+
+@pytest.mark.parametrize('balancer', BALANCERS)
+def test_an_instance_is_killed(balancer: str) -> None:
+    """Requests that are sent to who was killed are sent to the other one."""
+    with ExitStack() as stack:
+        behind, running = balanced(stack, balancer)
+        with LossClient(f'{running.url}/', RATE, keep_alive=False) as client:
+            client.await_requests(BEFORE)
+            os.kill(behind[0].process.process.pid, signal.SIGKILL)
+            client.await_requests(AFTER)
+        failed = client.failed()
+        assert len(failed) <= LOST_BY_A_KILL.get(balancer, 0), client.summary()
+        assert {each.pid for each in client.requests if each.outcome == OK} >= pids(behind)
+
+
+@pytest.mark.parametrize('balancer', BALANCERS)
+def test_an_instance_is_restarted(balancer: str) -> None:
+    """SIGTERM, and the same command again on the same port: nobody notices, and it is used again."""
+    with ExitStack() as stack:
+        behind, running = balanced(stack, balancer)
+        with LossClient(f'{running.url}/', RATE, keep_alive=False) as client:
+            client.await_requests(BEFORE)
+            assert behind[0].process.stop() == 0
+            anew = stack.enter_context(instance(behind[0].server, behind[0].port))
+            client.await_requests(AFTER)
+            while not any(each.pid == anew.process.process.pid for each in client.requests):
+                client.await_requests(1)
+        assert client.failed() == [], client.summary()
+
+
+@pytest.mark.parametrize('balancer', BALANCERS)
+def test_what_is_too_large_is_refused_before(balancer: str) -> None:
+    with ExitStack() as stack:
+        behind = [stack.enter_context(instance('waitress'))]
+        running = stack.enter_context(front(balancer, behind, max_body='1000'))
+        assert fetch(running.url, '/upload', 'POST', b'x' * 1000).status == 200
+        assert fetch(running.url, '/upload', 'POST', b'x' * 1001).status == 413
+
+
+@pytest.mark.parametrize('balancer', BALANCERS)
+def test_static_files_are_served_by_the_web_server(balancer: str) -> None:
+    if 'static' not in TARGETS[balancer].uses:
+        return  # it serves no files, and says so: tests of each target
+    with ExitStack() as stack:
+        behind = [stack.enter_context(instance('waitress'))]
+        folder = stack.enter_context(public_folder())
+        (folder / 'a b.txt').write_text('from the web server')
+        running = stack.enter_context(front(balancer, behind, static=[f'/files={folder}']))
+        behind[0].process.stop()
+        answer = fetch(running.url, '/files/a%20b.txt')
+        assert (answer.status, answer.body) == (200, b'from the web server')
+        assert fetch(running.url, '/files/../etc/passwd').status in {400, 403, 404, 502, 503}
+
+
+def balanced(stack: ExitStack, balancer: str) -> tuple[list[Instance], Site]:
+    """Run instances and a balancer of a test's own, which may harm them."""
+    behind = [stack.enter_context(instance(server)) for server in SERVERS]
+    return behind, stack.enter_context(front(balancer, behind))
+
+
+def pids(instances: list[Instance]) -> set[int]:
+    """Return the processes of instances."""
+    return {each.process.process.pid for each in instances}
