@@ -56,7 +56,7 @@ class GunicornServer(ServerAdapter):
         from bottle_server_gunicorn.handler import responding, worker_class
 
         addresses = [f'fd://{taken_over(each)}' for each in sockets]
-        settings = {'threads': 10, **DEFAULTS, **self.options, 'bind': addresses, 'worker_class': worker_class()}
+        settings = {'threads': 10, **DEFAULTS, **self.options, 'bind': addresses, 'worker_class': worker_class(self)}
 
         class Application(BaseApplication):  # type: ignore[misc]  # the type of the base class is not known
             def load_config(self) -> None:

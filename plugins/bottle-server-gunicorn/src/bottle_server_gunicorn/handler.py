@@ -19,6 +19,7 @@ from bottle.serving.responses import strict
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bottle.serving.adapter import ServerAdapter
     from bottle.serving.types import Environ, StartResponse, WSGIApplication
 
 PATIENCE = 0.1  # seconds that a new connection may occupy a thread without sending anything
@@ -58,14 +59,14 @@ def responding(application: WSGIApplication) -> WSGIApplication:
     return run
 
 
-def worker_class() -> Any:
+def worker_class(adapter: ServerAdapter) -> Any:
     """Return a worker that loses nothing when it stops, and does not outlive its parent."""
     reopen_logs = signal.getsignal(signal.SIGUSR1)
 
     class Worker(gthread.ThreadWorker):  # type: ignore[misc]  # the type of the base class is not known
         def init_signals(self) -> None:
             super().init_signals()
-            signal.signal(signal.SIGINT, _leave_to_parent)
+            signal.signal(signal.SIGINT, lambda *_: None)  # the parent has got it as well
             signal.signal(signal.SIGUSR1, reopen_logs)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
             logging.getLogger('bottle.server').info('worker %d is ready', os.getpid())
@@ -78,6 +79,7 @@ def worker_class() -> Any:
         def set_accept_enabled(self, enabled: bool) -> None:
             super().set_accept_enabled(enabled)
             if not (enabled or self.alive):
+                adapter.draining = True  # the parent's says nothing here
                 _accept_queued(self)
 
         def handle(self, conn: Any) -> Any:
@@ -91,10 +93,6 @@ def worker_class() -> Any:
             super()._cap_keepalive(time.monotonic() + LINGER)
 
     return Worker
-
-
-def _leave_to_parent(*_: object) -> None:
-    """Do nothing: the parent has got the signal as well."""
 
 
 def _close(conn: Any, **_: object) -> None:
