@@ -136,7 +136,8 @@ class OptionsSuite:
     @classmethod
     def equipped(cls, launch: Launch) -> Iterator[Subject]:
         """Start a server with several options that do not get in each other's way."""
-        with launch('--max-body', str(LIMIT), '--access-log', 'json', '--trusted-proxies', '127.0.0.1') as server:
+        others = ('--access-log', 'json', '--trusted-proxies', '127.0.0.1', '--health', '/healthz')
+        with launch('--max-body', str(LIMIT), *others) as server:
             yield server
 
     @rule(4, 'docs/options.md, max_body', 'RFC 9110, 15.5.14', needs='http')
@@ -180,6 +181,14 @@ class OptionsSuite:
         assert [each['path'] for each in (first, second)] == ['/logged/a', '/logged/b']
         assert (second['method'], second['status'], second['query']) == ('GET', 200, 'c=d')
         assert second['remote_addr'] == '127.0.0.1'
+
+    @rule(4, 'docs/running.md, "Health"')
+    def test_health_is_reported(self, equipped: Subject) -> None:
+        """With --health, that path is answered with 200 while the server is ready, and the application is not asked."""
+        identity = new_identity()
+        answer = equipped.ask('/healthz', identity=identity)
+        assert (answer.status, answer.body) == (200, b'ready\n')
+        assert so_far(equipped, identity, 'called') == []
 
     @rule(4, 'docs/running.md, "Behind a proxy"')
     def test_a_trusted_proxy_is_believed(self, equipped: Subject) -> None:
