@@ -6,8 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent.parent
 APPLICATION = 'tests.deployment.application:app'
 PROGRAMS = {'apache': 'apache2'}  # where a target's program is not called as it is
 ATTEMPTS = 5  # a web server binds its port by itself, and somebody may be quicker
+Start = Callable[[Path], Sequence[str]]  # as Target.start
 PAUSE = 0.02  # seconds between two looks at who listens: a web server does not tell
 
 
@@ -88,30 +89,45 @@ def front(target: str, instances: Sequence[Instance], **options: Any) -> Iterato
     require_program(PROGRAMS.get(target, target))
     backends = [f'127.0.0.1:{each.port}' for each in instances]
     given = {'app': APPLICATION, 'backend': backends, 'directory': str(ROOT), **options}
+    with public_folder() as folder, site(target, folder, given) as running:
+        running.instances.extend(instances)
+        yield running
+
+
+@contextmanager
+def site(target: str, folder: Path, given: dict[str, Any], start: Start | None = None) -> Iterator[Site]:
+    """Run a web server with a target's files, written into a folder, on a free port; `start` as in `started`."""
     for _ in range(ATTEMPTS):
         port = free_port()
-        with public_folder() as folder, ExitStack() as stack:
-            process = stack.enter_context(started(target, folder, {**given, 'listen': f'127.0.0.1:{port}'}))
+        with started(target, folder, {**given, 'listen': f'127.0.0.1:{port}'}, start) as process:
             if listens(process, port):
-                scheme = 'https' if 'certfile' in options else 'http'
-                yield Site(f'{scheme}://127.0.0.1:{port}', folder, list(instances), process)
+                scheme = 'https' if 'certfile' in given else 'http'
+                yield Site(f'{scheme}://127.0.0.1:{port}', folder, [], process)
                 return
-            said = (folder / 'front.log').read_text(encoding='utf-8', errors='replace')
+    said = (folder / 'front.log').read_text(encoding='utf-8', errors='replace')
     raise AssertionError(f'{target} does not start:\n{said}')
 
 
 @contextmanager
-def started(target: str, folder: Path, given: dict[str, Any]) -> Iterator['subprocess.Popen[str]']:
-    """Write a target's files into a folder, have them checked, and run what serves them."""
+def started(
+    target: str, folder: Path, given: dict[str, Any], start: Start | None = None
+) -> Iterator['subprocess.Popen[str]']:
+    """Write a target's files into a folder, have them checked, and run what serves them.
+
+    `start` is for a target of several web servers, where its own one is not meant.
+    """
     known = TARGETS[target]
     for name, text in known.files(make_plan(given)).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding='utf-8')
+        if text.startswith('#!'):
+            (folder / name).chmod(0o755)
     known.check(folder)
-    assert known.start is not None
+    start = start or known.start
+    assert start is not None
     with (folder / 'front.log').open('w') as log:
         process = subprocess.Popen(
-            known.start(folder),
+            start(folder),
             cwd=folder,
             env=clean_environment(),
             stdin=subprocess.DEVNULL,
