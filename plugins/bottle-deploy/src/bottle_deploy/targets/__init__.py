@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bottle_deploy.targets.gae import GAE
 from bottle_deploy.targets.nginx import NGINX
 
 KINDS = {
@@ -9,4 +10,4 @@ KINDS = {
     'host': 'inside a web server',
     'platform': 'on a platform',
 }
-TARGETS = {each.name: each for each in (NGINX,)}
+TARGETS = {each.name: each for each in (NGINX, GAE)}
