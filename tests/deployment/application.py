@@ -16,6 +16,7 @@ LIMIT = 20.0  # seconds that a stream waits to be let go on
 def who() -> dict[str, object]:
     """Say which instance answers, and what it knows of the client."""
     asked = {'client': request.remote_addr, 'scheme': request.urlparts.scheme, 'host': request.urlparts.netloc}
+    asked |= {'prefix': request.script_name}
     return {'pid': os.getpid(), **asked, 'forwarded': [name for name in request.headers if 'forward' in name.lower()]}
 
 

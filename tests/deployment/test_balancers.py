@@ -18,6 +18,16 @@ BALANCERS = [name for name, target in TARGETS.items() if target.kind == 'balance
 SERVERS = ('waitress', 'gevent')
 REQUESTS = 100  # enough that 40 to 60% is not a matter of chance for who takes turns
 UPLOAD = os.urandom(20 << 20)
+SPOOFED = {
+    'Forwarded': 'for=192.0.2.1;proto=https;host=evil.example',
+    'X-Forwarded-For': '192.0.2.1',
+    'X-Forwarded-Host': 'evil.example',
+    'X-Forwarded-Port': '1',
+    'X-Forwarded-Prefix': '/evil',
+    'X-Forwarded-Proto': 'https',
+    'X-Real-IP': '192.0.2.1',
+    'X_Forwarded_For': '192.0.2.2',  # the same variable in an environ
+}
 RATE = 100.0  # requests per second
 BEFORE, AFTER = 50, 200  # requests around what happens to an instance
 # How many requests of a thousand may fail when an instance is killed: 0 where the balancer sends a GET to another one.
@@ -38,12 +48,13 @@ def test_both_instances_serve(site: Site) -> None:
     assert all(0.4 * REQUESTS <= count <= 0.6 * REQUESTS for count in pids.values()), pids
 
 
-def test_a_client_is_who_it_is(site: Site) -> None:
-    spoofed = {'X-Forwarded-For': '192.0.2.1', 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'evil.example'}
-    spoofed |= {'Forwarded': 'for=192.0.2.1;proto=https;host=evil.example', 'X-Real-IP': '192.0.2.1'}
-    seen = answered(fetch(site.url, '/', **spoofed).body)
+@pytest.mark.parametrize('port', ['with a port', 'without one'])
+def test_a_client_is_who_it_is(site: Site, port: str) -> None:
+    """What a client says of itself, in each header that the instance believes its balancer, is gone."""
+    host = site.url.removeprefix('http://') if port == 'with a port' else '127.0.0.1'
+    seen = answered(fetch(site.url, '/', Host=host, **SPOOFED).body)
     assert (seen['client'], seen['scheme'], seen['forwarded']) == ('127.0.0.1', 'http', [])
-    assert seen['host'] == site.url.removeprefix('http://')
+    assert (seen['host'], seen['prefix'].strip('/')) == (host, '')
 
 
 def test_a_large_upload_arrives(site: Site) -> None:

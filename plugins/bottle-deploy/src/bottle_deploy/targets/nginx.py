@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bottle.serving.addresses import format_bind
 from bottle_deploy import checking
 from bottle_deploy.errors import DeployError
 from bottle_deploy.target import PROXY, Target, fill
@@ -42,16 +43,30 @@ def upstream(backend: Backend) -> str:
     return UPSTREAM.format(backend.path) if backend.path else backend.address
 
 
+def listen(plan: Plan) -> list[str]:
+    """Return what the directives `listen` of nginx take: a port alone means IPv4.
+
+    Parameters:
+        plan: what is to be deployed.
+    """
+    host, port = plan.listening
+    return [format_bind(host, port)] if host else [str(port), f'[::]:{port}']
+
+
 def files(plan: Plan) -> dict[str, str]:
     """Return the site, to be put into `conf.d`, and a main file that serves it alone.
 
     Parameters:
         plan: what is to be deployed.
     """
-    host, port = plan.listening
-    listen = f'[{host}]:{port}' if ':' in host else f'{host}:{port}' if host else str(port)
     site = fill(
-        'nginx-site.conf.tpl', quote, plan=plan, listen=listen, upstreams=[upstream(each) for each in plan.backends]
+        'nginx-site.conf.tpl',
+        quote,
+        plan=plan,
+        listen=listen(plan),
+        upstreams=[upstream(each) for each in plan.backends],
+        variable=plan.name.replace('-', '_'),
+        timeout=f'{plan.timeout * 1000:.0f}ms',
     )
     return {f'{plan.name}.conf': site, 'nginx.conf': fill('nginx.conf.tpl', quote, plan=plan)}
 

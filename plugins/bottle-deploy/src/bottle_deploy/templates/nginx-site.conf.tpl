@@ -5,29 +5,44 @@
 #   {{!command}}
 %   end
 % else:
-# Start each instance with: --trusted-proxies ADDRESS-OF-THIS-MACHINE --health {{!plan.health}}
+# Start each instance with: python -m bottle {{!' '.join(plan.arguments('', trusted='ADDRESS-OF-THIS-MACHINE'))}}
+% end
+% if plan.sockets and plan.is_local:
+# The folder of the sockets lets nginx in, and what is made in it is of nginx's group (Debian: www-data):
+#   install -d -m 2750 -o USER-OF-THE-INSTANCES -g www-data {{!plan.sockets}}
 % end
 
 upstream {{plan.name}} {
+    zone {{plan.name}} {{!64 + len(upstreams)}}k;  # what is known of the instances is known to all of nginx's processes
+    least_conn;
 % for each in upstreams:
     server {{each}} max_fails=1 fail_timeout=2s;  # out for 2 s after a failure, then tried again
 % end
     keepalive 32;
 }
 
+# The port as the client has written it. $host is what server_name was compared with; $http_host may be another name.
+map $http_host ${{!variable}}_port {
+    ~(:[0-9]+)$ $1;
+}
+
 server {
-    listen {{listen}}{{!' ssl' if plan.tls else ''}};
-    server_name {{!' '.join(plan.host) or '_'}};
+% for each in listen:
+    listen {{each}}{{!' ssl http2' if plan.tls else ''}};{{!'  # without IPv6: remove this line' if each.startswith('[::]') else ''}}
+% end
+    server_name {{!' '.join(plan.host) or '_'}};{{!'  # other names get the default server of this nginx' if plan.host else ''}}
 % if plan.tls:
     ssl_certificate {{plan.certfile}};
     ssl_certificate_key {{plan.keyfile or plan.certfile}};
     ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;
+    ssl_session_cache shared:{{!plan.name}}-tls:1m;
 % end
     client_max_body_size {{!plan.max_body}};  # bytes; 0 means any
 % for url, folder in plan.static:
 
     location {{!url}}/ {
-        alias {{folder + '/'}};
+        alias {{folder.rstrip('/') + '/'}};
     }
 % end
 
@@ -36,18 +51,20 @@ server {
         proxy_http_version 1.1;
         proxy_set_header Connection "";
         # What clients say of themselves in these headers is replaced: nobody can pretend to be somebody else.
-        proxy_set_header Host $http_host;
+        proxy_set_header Host $host${{!variable}}_port;
         proxy_set_header X-Forwarded-For $remote_addr;
         proxy_set_header X-Forwarded-Proto $scheme;
-        proxy_set_header X-Forwarded-Host $http_host;
+        proxy_set_header X-Forwarded-Host $host${{!variable}}_port;
+        proxy_set_header X-Forwarded-Port "";
+        proxy_set_header X-Forwarded-Prefix "";
         proxy_set_header X-Real-IP "";
         proxy_set_header Forwarded "";
-        # GET and the like are tried again on another instance; what may have had an effect is not.
+        # GET and the like are tried again on another instance, unless time is up; what may have had an effect is not.
         proxy_next_upstream error timeout;
-        proxy_next_upstream_tries {{!len(upstreams) + 1}};
+        proxy_next_upstream_timeout {{!timeout}};
         proxy_connect_timeout 2s;
-        proxy_read_timeout {{!f'{plan.timeout:g}'}}s;
-        proxy_send_timeout {{!f'{plan.timeout:g}'}}s;
+        proxy_read_timeout {{!timeout}};
+        proxy_send_timeout {{!timeout}};
         # Streams reach the client as they come. For slow clients and servers with few threads: on.
         proxy_buffering off;
     }
