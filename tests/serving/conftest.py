@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,11 +16,11 @@ BY_DAY = ('gevent', 'paste', 'waitress', 'wsgiref')
 NIGHTLY = os.environ.get('BOTTLE_NIGHTLY') == '1'
 
 
-def persistent_servers() -> list[str]:
+def persistent_servers(by_day: Sequence[str] = BY_DAY) -> list[str]:
     """Return the names of the servers to be tested: by night every installed one that takes a socket from the core."""
     from bottle import server_names
 
-    names = server_names if NIGHTLY else BY_DAY
+    names = server_names if NIGHTLY else by_day
     return [name for name in names if name != 'auto' and server_names[name].capabilities.prebound_sockets]
 
 
