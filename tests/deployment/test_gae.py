@@ -20,6 +20,7 @@ from tests.support.processes import STOP_LIMIT, clean_environment, kill_group, r
 
 BOARD = ROOT / 'examples' / 'board'
 GUNICORN = 'exec gunicorn -b :$PORT main:app'  # what the runtime installs and starts where there is no entrypoint
+OWN = '-our own; $HOME & "it\'s".txt'  # what pip must read as it is
 PLATFORM = {'GAE_ENV': 'standard', 'GAE_APPLICATION': 's~board', 'GUNICORN_CMD_ARGS': '--no-control-socket'}
 
 
@@ -28,13 +29,13 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the board and what is generated for it."""
     folder = tmp_path_factory.mktemp('gae') / 'board'
     shutil.copytree(BOARD, folder, ignore=shutil.ignore_patterns('data', '__pycache__'))
-    (folder / 'requirements-app.txt').write_text('idna\n')
+    (folder / OWN).write_text('idna\n')
     given = {
         'app': 'app:app',
         'server': 'waitress',
         'directory': str(folder),
         'static': [f'/static={folder / "static"}'],
-        'requirements': str(folder / 'requirements-app.txt'),
+        'requirements': str(folder / OWN),
         'env': [f'BOARD_DB={folder.parent / "it is: #here"}'],
     }
     for name, text in TARGETS['gae'].files(make_plan(given)).items():
@@ -112,4 +113,4 @@ def test_the_checker_finds_what_is_not_there(deployed: Path, tmp_path: Path) -> 
     assert 'not beside it' not in TARGETS['gae'].check(deployed)
     for name in ('app.yaml', 'requirements.txt'):
         shutil.copy(deployed / name, tmp_path)
-    assert 'not beside it: static, requirements-app.txt' in TARGETS['gae'].check(tmp_path)
+    assert f'not beside it: static, {OWN}' in TARGETS['gae'].check(tmp_path)

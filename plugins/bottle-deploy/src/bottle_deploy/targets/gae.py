@@ -17,7 +17,6 @@ SERVERS = (
     'wsgiref',
 )
 WARMUP = '/_ah/warmup'  # what App Engine asks a new instance for
-UNSPEAKABLE = re.compile(r'[\ufffe\uffff]')  # YAML 1.2, section 5.1
 PIP_READS = re.compile(r'\s#|\$\{|:')  # a comment, a variable, the address of a file elsewhere
 
 
@@ -26,12 +25,7 @@ def quote(value: str) -> str:
 
     Parameters:
         value: the text.
-
-    Raises:
-        DeployError: it holds a character that YAML has no place for.
     """
-    if UNSPEAKABLE.search(value):
-        raise DeployError(f'YAML cannot hold the character in {value!r}: leave it out')
     doubled = value.replace("'", "''")
     return f"'{doubled}'"
 
