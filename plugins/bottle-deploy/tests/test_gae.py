@@ -32,7 +32,6 @@ TEXTS += (
     "''",
     ' a ',
     'ü\U0001f600',
-    '\ufeff',
 )
 NAMES = ('NO', 'null', 'y', 'true', 'BOARD_DB')
 printable = st.text(st.characters(exclude_categories=('Cc', 'Cs', 'Zl', 'Zp')))
