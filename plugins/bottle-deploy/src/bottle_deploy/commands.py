@@ -1,4 +1,4 @@
-"""The command `python -m bottle deploy`."""
+"""The command `python -m bottle deploy`, and the names of all commands."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from bottle.serving import hookimpl
+from bottle_deploy.capacity import CAPACITY, capacity
 from bottle_deploy.errors import DeployError
 from bottle_deploy.plan import given_names, make_plan, plan_options, spelling
 from bottle_deploy.targets import KINDS, TARGETS
@@ -24,8 +25,9 @@ DEPLOY = 'write the files that put an application on a web server, behind a bala
 
 @hookimpl
 def bottle_register_command(registry: CommandRegistry) -> None:
-    """Add the command."""
+    """Add the commands."""
     registry.add('deploy', deploy, DEPLOY)
+    registry.add('capacity', capacity, CAPACITY)
 
 
 def deploy(arguments: Sequence[str]) -> int:
