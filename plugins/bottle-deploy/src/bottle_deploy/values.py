@@ -28,7 +28,7 @@ _URL_PATH = re.compile(r'(/[\w.~!&*+,=:@-]+)+/?', re.A)  # RFC 3986, section 3.3
 _DOTS = re.compile(r'/\.{1,2}(/|\Z)')
 _VARIABLE = re.compile(r'[^\W\d]\w*', re.A)
 _IMAGE = re.compile(rf'({_LABEL}(\.{_LABEL})*(:\d+)?/)?[a-z0-9]+([._/-][a-z0-9]+)*(:[\w][\w.-]{{0,127}})?', re.A)
-_CONTROL = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
+_CONTROL = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]')  # and what no file may hold
 
 
 def application(value: str) -> str:
