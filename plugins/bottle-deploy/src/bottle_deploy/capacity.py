@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CAPACITY = 'say how many workers, threads and machines a load needs, and what its balancer carries'
 ONE_IN_A_HUNDRED = 0.01
-QUANTILE = 2.45  # standard deviations above its mean at which less than 1% of a Poisson distribution is left, but for one
+QUANTILE = 2.45  # standard deviations above the mean, and one more: exceeded by 1% of a Poisson distribution at most
 EPHEMERAL_PORTS = 60999 - 32768 + 1  # of Linux, for connections to one address: net.ipv4.ip_local_port_range
 MOST_WORK = 100_000  # processors; the formulas take a step for each
 TIME_WAIT = 60.0  # seconds that Linux keeps the port of a closed connection
