@@ -2,20 +2,24 @@
 
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPSConnection
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
+from urllib.parse import urlsplit
 
+from bottle.serving.addresses import format_bind
 from bottle_deploy.plan import make_plan
 from bottle_deploy.targets import TARGETS
-from tests.support.client import TIMEOUT
+from tests.support.client import TIMEOUT, Answer
 from tests.support.processes import Server, clean_environment, kill_group, serving
 from tests.support.requirements import require_program
 
@@ -84,25 +88,37 @@ def instance(server: str, port: int = 0, application: str = APPLICATION) -> Iter
 
 
 @contextmanager
-def front(target: str, instances: Sequence[Instance], **options: Any) -> Iterator[Site]:
+def launched(given: dict[str, Any]) -> Iterator[list[Server]]:
+    """Run all instances of a plan by its own commands; `given` are the options of the command, by their names."""
+    with ExitStack() as stack:
+        commands = make_plan({'directory': str(ROOT), **given}).launches()
+        yield [stack.enter_context(serving(command, ROOT)) for command in commands]
+
+
+@contextmanager
+def front(target: str, instances: Sequence[Instance], /, **options: Any) -> Iterator[Site]:
     """Run a web server with files made for these instances; `options` are those of the command, by their names."""
     require_program(PROGRAMS.get(target, target))
-    backends = [f'127.0.0.1:{each.port}' for each in instances]
-    given = {'app': APPLICATION, 'backend': backends, 'directory': str(ROOT), **options}
+    given = {'app': APPLICATION, 'directory': str(ROOT), **options}
+    if instances:
+        given['backend'] = [f'127.0.0.1:{each.port}' for each in instances]
     with public_folder() as folder, site(target, folder, given) as running:
         running.instances.extend(instances)
         yield running
 
 
 @contextmanager
-def site(target: str, folder: Path, given: dict[str, Any], start: Start | None = None) -> Iterator[Site]:
+def site(
+    target: str, folder: Path, given: dict[str, Any], start: Start | None = None, *, host: str = '127.0.0.1'
+) -> Iterator[Site]:
     """Run a web server with a target's files, written into a folder, on a free port; `start` as in `started`."""
     for _ in range(ATTEMPTS):
-        port = free_port()
-        with started(target, folder, {**given, 'listen': f'127.0.0.1:{port}'}, start) as process:
-            if listens(process, port):
+        port = free_port(host)
+        address = format_bind(host, port)
+        with started(target, folder, {**given, 'listen': address}, start) as process:
+            if listens(process, port, host):
                 scheme = 'https' if 'certfile' in given else 'http'
-                yield Site(f'{scheme}://127.0.0.1:{port}', folder, [], process)
+                yield Site(f'{scheme}://{address}', folder, [], process)
                 return
     said = (folder / 'front.log').read_text(encoding='utf-8', errors='replace')
     raise AssertionError(f'{target} does not start:\n{said}')
@@ -142,24 +158,34 @@ def started(
         kill_group(process)
 
 
-def free_port() -> int:
+def free_port(host: str = '127.0.0.1') -> int:
     """Return a port that was free a moment ago."""
-    with socket.create_server(('127.0.0.1', 0)) as probe:
+    family = socket.AF_INET6 if ':' in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as probe:
         port: int = probe.getsockname()[1]
         return port
 
 
-def listens(process: 'subprocess.Popen[str]', port: int) -> bool:
+def listens(process: 'subprocess.Popen[str]', port: int, host: str = '127.0.0.1') -> bool:
     """Wait until somebody accepts connections there, or the process has ended because somebody else does."""
     deadline = time.monotonic() + TIMEOUT
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            socket.create_connection(('127.0.0.1', port), timeout=TIMEOUT).close()
+            socket.create_connection((host, port), timeout=TIMEOUT).close()
         except ConnectionRefusedError:
             time.sleep(PAUSE)
         else:
             return True
     return False
+
+
+def fetch_securely(url: str, path: str, trusted: Path) -> Answer:
+    """Send a request over TLS to a web server that has to show a certificate for localhost."""
+    port, context = urlsplit(url).port, ssl.create_default_context(cafile=trusted)
+    with closing(HTTPSConnection('localhost', port, context=context, timeout=TIMEOUT)) as connection:
+        connection.request('GET', path)
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
 
 
 def answered(body: bytes) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 
@@ -88,6 +88,17 @@ def test_an_instance_is_killed(balancer: str) -> None:
 
 
 @pytest.mark.parametrize('balancer', BALANCERS)
+def test_what_may_have_had_an_effect_is_not_sent_again(balancer: str) -> None:
+    with ExitStack() as stack:
+        _, running = balanced(stack, balancer)
+        notes = running.folder / 'notes'
+        with suppress(ConnectionError), closing(connect(running.url)) as connection:
+            connection.request('POST', f'/die?notes={notes}')
+            assert connection.getresponse().status >= 500
+        assert len(notes.read_text().split()) == 1
+
+
+@pytest.mark.parametrize('balancer', BALANCERS)
 def test_an_instance_is_restarted(balancer: str) -> None:
     """SIGTERM, and the same command again on the same port: nobody notices, and it is used again."""
     with ExitStack() as stack:
@@ -111,10 +122,8 @@ def test_what_is_too_large_is_refused_before(balancer: str) -> None:
         assert fetch(running.url, '/upload', 'POST', b'x' * 1001).status == 413
 
 
-@pytest.mark.parametrize('balancer', BALANCERS)
+@pytest.mark.parametrize('balancer', [name for name in BALANCERS if 'static' in TARGETS[name].uses])
 def test_static_files_are_served_by_the_web_server(balancer: str) -> None:
-    if 'static' not in TARGETS[balancer].uses:
-        return  # it serves no files, and says so: tests of each target
     with ExitStack() as stack:
         behind = [stack.enter_context(instance('waitress'))]
         folder = stack.enter_context(public_folder())

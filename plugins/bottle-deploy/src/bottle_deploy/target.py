@@ -66,6 +66,18 @@ class Target:
                 raise DeployError(f'{self.name} has no use for {spelling(name)}; it is for: {others}')
 
 
+def duration(seconds: float) -> str:
+    """Return a length of time as configuration files have it, which know no fractions.
+
+    Parameters:
+        seconds: the length of time.
+
+    Returns:
+        Such as `60s` or `1500ms`.
+    """
+    return f'{seconds:.0f}s' if seconds == int(seconds) else f'{seconds * 1000:.0f}ms'
+
+
 @cache
 def _source(template: str) -> str:
     return (files('bottle_deploy') / 'templates' / template).read_text(encoding='utf-8')

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bottle.serving.addresses import format_bind
 from bottle_deploy import checking
 from bottle_deploy.errors import DeployError
-from bottle_deploy.target import PROXY, Target, fill
+from bottle_deploy.target import PROXY, Target, duration, fill
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +66,7 @@ def files(plan: Plan) -> dict[str, str]:
         listen=listen(plan),
         upstreams=[upstream(each) for each in plan.backends],
         variable=plan.name.replace('-', '_'),
-        timeout=f'{plan.timeout * 1000:.0f}ms',
+        timeout=duration(plan.timeout),
     )
     return {f'{plan.name}.conf': site, 'nginx.conf': fill('nginx.conf.tpl', quote, plan=plan)}
 
