@@ -57,6 +57,10 @@ def test_a_client_is_who_it_is(site: Site, port: str) -> None:
     assert (seen['host'], seen['prefix'].strip('/')) == (host, '')
 
 
+def test_another_name_is_not_that_of_the_site(site: Site) -> None:
+    assert fetch(site.url, '/', Host='evil.example').status in {400, 403, 404, 421}
+
+
 def test_a_large_upload_arrives(site: Site) -> None:
     answer = fetch(site.url, '/upload', 'POST', UPLOAD)
     assert answered(answer.body) == {'length': len(UPLOAD), 'sha256': hashlib.sha256(UPLOAD).hexdigest()}

@@ -59,16 +59,16 @@ def files(plan: Plan) -> dict[str, str]:
     Parameters:
         plan: what is to be deployed.
     """
+    shared = {'plan': plan, 'listen': listen(plan), 'tls': ' ssl http2' if plan.tls else ''}
     site = fill(
         'nginx-site.conf.tpl',
         quote,
-        plan=plan,
-        listen=listen(plan),
         upstreams=[upstream(each) for each in plan.backends],
         variable=plan.name.replace('-', '_'),
         timeout=duration(plan.timeout),
+        **shared,
     )
-    return {f'{plan.name}.conf': site, 'nginx.conf': fill('nginx.conf.tpl', quote, plan=plan)}
+    return {f'{plan.name}.conf': site, 'nginx.conf': fill('nginx.conf.tpl', quote, **shared)}
 
 
 def check(folder: Path) -> str:

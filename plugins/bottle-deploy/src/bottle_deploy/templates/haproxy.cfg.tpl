@@ -41,7 +41,7 @@ frontend {{plan.name}}
     bind {{!each}}{{!tls}}{{!'  # without IPv6: remove this line' if each.startswith(':::') else ''}}
 % end
 % for pattern, name in hosts:
-    acl is-asked-for req.hdr(host),field(1,:) -i -m {{!pattern}} {{name}}
+    acl is-asked-for req.fhdr(host),field(1,:) -i -m {{!pattern}} {{name}}
 % end
 % if hosts:
     http-request deny deny_status 421 unless is-asked-for
@@ -57,7 +57,7 @@ frontend {{plan.name}}
     http-request del-header Forwarded
     http-request set-header X-Forwarded-For %[src]
     http-request set-header X-Forwarded-Proto {{!'https' if plan.tls else 'http'}}
-    http-request set-header X-Forwarded-Host %[req.hdr(host)]
+    http-request set-header X-Forwarded-Host %[req.fhdr(host)]
     default_backend {{plan.name}}
 
 backend {{plan.name}}

@@ -28,7 +28,7 @@ map $http_host ${{!variable}}_port {
 
 server {
 % for each in listen:
-    listen {{each}}{{!' ssl http2' if plan.tls else ''}};{{!'  # without IPv6: remove this line' if each.startswith('[::]') else ''}}
+    listen {{each}}{{!tls}};{{!'  # without IPv6: remove this line' if each.startswith('[::]') else ''}}
 % end
     server_name {{!' '.join(plan.host) or '_'}};{{!'  # other names get the default server of this nginx' if plan.host else ''}}
 % if plan.tls:

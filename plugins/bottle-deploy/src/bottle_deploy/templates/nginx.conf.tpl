@@ -8,7 +8,7 @@ error_log stderr;
 worker_processes auto;
 events { worker_connections 4096; }
 http {
-    include {{!'/etc/nginx/mime.types'}};
+    include /etc/nginx/mime.types;
     default_type application/octet-stream;
     access_log off;
     sendfile on;
@@ -17,5 +17,18 @@ http {
     fastcgi_temp_path fastcgi;
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
+% if plan.host:
+    # What is asked for by another name than the site's. A whole nginx has its own default server.
+    server {
+%   for each in listen:
+        listen {{each}}{{!tls}} default_server;
+%   end
+%   if plan.tls:
+        ssl_certificate {{plan.certfile}};
+        ssl_certificate_key {{plan.keyfile or plan.certfile}};
+%   end
+        return 421;
+    }
+% end
     include {{plan.name}}.conf;
 }
