@@ -1,4 +1,4 @@
-"""The example board inside a web server, as somebody deploys it there."""
+"""An application inside a web server, as somebody deploys it there: the example board, or one that is asked."""
 
 import subprocess
 from collections.abc import Iterator
@@ -7,48 +7,68 @@ from pathlib import Path
 from shutil import copytree, ignore_patterns
 from typing import Any
 
-from tests.deployment.sites import Site, Start, public_folder, site
+from tests.deployment.sites import ROOT, Site, Start, public_folder, site
 from tests.support.requirements import require_program
 
-BOARD = Path(__file__).parent.parent.parent / 'examples' / 'board'
-NAME = 'board'  # the folder of the application, below that of the site; and its service
-DATA = 'data'  # a folder that any user may write
+NAME = 'board'  # the service
+DATA = 'data'  # a folder beside that of the application, which any user may write
+# Everything that tests/deployment/application.py says, and where the application finds itself.
+INSIDE = """\
+import os
+import sys
+from application import app
+from bottle import request, template
+
+@app.get('/inside/<path:path>')
+def inside(path):
+    return {
+        'path': path,
+        'folder': os.getcwd(),
+        'page': template('page', name='visitor'),
+        'variable': os.environ.get('VARIABLE'),
+        'encoding': sys.getfilesystemencoding(),
+        'authorization': request.headers.get('Authorization'),
+        'multiprocess': request.environ['wsgi.multiprocess'],
+        'multithread': request.environ['wsgi.multithread'],
+    }
+"""
 
 
 @contextmanager
-def board_folder() -> Iterator[Path]:
-    """Make a folder with the board, which any user may read, and beside it one that any user may write."""
+def application_folder(name: str = NAME) -> Iterator[Path]:
+    """Make a folder with the applications that any user may read, and beside it one that any user may write."""
     with public_folder() as folder:
-        copytree(BOARD, folder / NAME, ignore=ignore_patterns('data', '__pycache__'))
+        copytree(ROOT / 'examples' / 'board', folder / name, ignore=ignore_patterns('data', '__pycache__'))
+        (folder / name / 'inside.py').write_text(INSIDE)
+        (folder / name / 'views' / 'page.tpl').write_text('Hello {{name}}')
+        (folder / name / 'application.py').write_text((ROOT / 'tests' / 'deployment' / 'application.py').read_text())
         (folder / DATA).mkdir()
         (folder / DATA).chmod(0o777)
-        yield folder
-
-
-def board_options(folder: Path, python: Path) -> dict[str, Any]:
-    """Return the options of the command for the board in a folder of `board_folder`."""
-    return {
-        'app': 'app:app',
-        'name': NAME,
-        'directory': str(folder / NAME),
-        'python': str(python),
-        'env': [f'BOARD_DB={folder / DATA / "board.sqlite3"}'],
-    }
+        yield folder / name
 
 
 @contextmanager
-def hosted(target: str, python: Path, start: Start | None = None, **options: Any) -> Iterator[Site]:
-    """Run the board inside a web server.
+def hosted(target: str, python: Path, start: Start | None = None, folder: str = NAME, **options: Any) -> Iterator[Site]:
+    """Run an application inside a web server.
 
     Parameters:
         target: the target whose files are written, into the folder of the application.
         python: the interpreter that has Bottle, which any user may run: the fixture `public_python`.
         start: the command of the web server, for a target of several ones.
-        options: further options of the command, by their names; they come before those of the board.
+        folder: the name of the folder of the application.
+        options: further options of the command, by their names; the application is the board unless they say else:
+            `inside:app` is the other one.
     """
-    with board_folder() as folder:
-        given = {**board_options(folder, python), **options}
-        with site(target, Path(given['directory']), given, start) as running:
+    with application_folder(folder) as directory:
+        given = {
+            'app': 'app:app',
+            'name': NAME,
+            'directory': str(directory),
+            'python': str(python),
+            'env': [f'BOARD_DB={directory.parent / DATA / "board.sqlite3"}'],
+            **options,
+        }
+        with site(target, directory, given, start) as running:
             yield running
 
 

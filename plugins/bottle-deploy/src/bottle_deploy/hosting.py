@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from textwrap import indent
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ SITE = frozenset(
 PACKAGED = {'apache': (80, 443), 'lighttpd': (80,)}  # the ports that a packaged web server listens on by itself
 APACHE_MODULES = ('mpm_event', 'authz_core', 'mime', 'alias', 'headers')
 # What clients say of themselves in these headers; the web server itself knows it.
-CLAIMS = ('Forwarded', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Proto', 'X-Forwarded-Prefix', 'X-Real-IP')
+CLAIMS = ('Forwarded', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Port', 'X-Forwarded-Proto', 'X-Real-IP')
 TRIAL = frozenset({'httpd.conf', 'lighttpd.conf'})  # what serves a site alone
 
 
@@ -43,13 +42,18 @@ def quote_apache(value: str) -> str:
     return f'"{escaped}"'
 
 
-def apache_pattern(path: str) -> str:
-    """Return a path as the sections of Apache have it, which take patterns: one that matches nothing else.
+def apache_folder(path: str) -> str:
+    """Return the path of a folder as `<Directory>` of Apache takes it, which is no pattern.
 
     Parameters:
         path: the path.
+
+    Raises:
+        DeployError: it would be a pattern.
     """
-    return re.sub(r'([*?\[\]\\])', r'\\\1', path)
+    if set(path) & set('*?['):
+        raise DeployError(f'Apache would take {path!r} for a pattern: rename it')
+    return path
 
 
 def quote_lighttpd(value: str) -> str:
@@ -91,7 +95,7 @@ def apache_files(plan: Plan, name: str, modules: Sequence[str], inner: str) -> d
         'aliases': exact[1:] + patterns if plan.host else ['*'],
         'static': longest_first(plan),
         'claims': CLAIMS,
-        'pattern': apache_pattern,
+        'granted': apache_folder,
         'needed': ('headers', *modules, *tls),
         'loaded': (*APACHE_MODULES, *modules, *(('socache_shmcb', *tls) if tls else ())),
     }
@@ -119,7 +123,7 @@ def lighttpd_files(plan: Plan, name: str, modules: Sequence[str], inner: str) ->
         inner = f'$SERVER["socket"] == "{format_bind(host, port)}" {{\n{indent(inner, "    ")}}}\n'
     facts |= {'inner': inner, 'modules': ('alias', 'setenv', *modules, *(('openssl',) if plan.tls else ()))}
     site, trial = (fill(f'lighttpd-host{each}.conf.tpl', quote_lighttpd, **facts) for each in ('', '-trial'))
-    return {name: site, 'lighttpd.conf': trial}
+    return {name: site, 'lighttpd.conf': trial + site}  # an include would take the folder for a pattern, and find none
 
 
 def longest_first(plan: Plan) -> list[tuple[str, str]]:

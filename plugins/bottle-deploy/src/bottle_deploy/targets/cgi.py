@@ -11,7 +11,7 @@ from bottle_deploy.hosting import (
     SITE,
     TRIAL,
     apache_files,
-    apache_pattern,
+    apache_folder,
     check_apache,
     check_lighttpd,
     lighttpd_files,
@@ -55,7 +55,7 @@ def files(plan: Plan) -> dict[str, str]:
     name = f'{plan.name}.cgi'
     facts = {'plan': plan, 'script': f'{plan.directory}/{name}', 'timeout': seconds(plan.timeout)}
     script = fill('cgi.py.tpl', repr, interpreter=interpreter(plan.python), name=name, **facts)
-    in_apache = fill('cgi-apache.conf.tpl', quote_apache, pattern=apache_pattern, **facts)
+    in_apache = fill('cgi-apache.conf.tpl', quote_apache, granted=apache_folder, **facts)
     in_lighttpd = fill('cgi-lighttpd.conf.tpl', quote_lighttpd, static=longest_first(plan), claims=CLAIMS, **facts)
     return {
         name: script,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bottle_deploy.hosting import (
     SITE,
     apache_files,
-    apache_pattern,
+    apache_folder,
     check_apache,
     quote_apache,
     seconds,
@@ -34,7 +34,7 @@ def files(plan: Plan) -> dict[str, str]:
         plan=plan,
         script=f'{plan.directory}/{SCRIPT}',
         home=str(PurePosixPath(plan.python).parent.parent),
-        pattern=apache_pattern,
+        granted=apache_folder,
         timeout=seconds(plan.timeout),
         grace=seconds(plan.graceful_timeout),
     )

@@ -27,7 +27,7 @@ Listen {{!address}}
 % for url, folder in static:
 
     Alias "{{!url}}/" {{folder + '/'}}
-    <Directory {{pattern(folder)}}>
+    <Directory {{granted(folder)}}>
         Options FollowSymLinks
         AllowOverride None
         Require all granted

@@ -1,5 +1,5 @@
     ScriptAlias "/" {{script + '/'}}
-    <Directory {{pattern(plan.directory)}}>
+    <Directory {{granted(plan.directory)}}>
         <Files {{!plan.name}}.cgi>
             CGIPassAuth On
             Require all granted

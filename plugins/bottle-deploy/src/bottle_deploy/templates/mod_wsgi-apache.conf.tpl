@@ -4,7 +4,7 @@
         {{!f'user={plan.user} group={plan.user} ' if plan.user else ''}}display-name=%{GROUP} \
         graceful-timeout={{!grace}} shutdown-timeout={{!grace}} request-timeout={{!timeout}} socket-timeout={{!timeout}}
     WSGIScriptAlias "/" {{script}} process-group={{!plan.name}} application-group=%{GLOBAL}
-    <Directory {{pattern(plan.directory)}}>
+    <Directory {{granted(plan.directory)}}>
         <Files app.wsgi>
             Require all granted
         </Files>
