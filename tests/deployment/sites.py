@@ -23,6 +23,7 @@ from tests.support.client import TIMEOUT, Answer
 from tests.support.processes import Server, clean_environment, kill_group, serving
 from tests.support.requirements import require_program
 
+LOCALHOST = '127.0.0.1'
 ROOT = Path(__file__).parent.parent.parent
 APPLICATION = 'tests.deployment.application:app'
 PROGRAMS = {'apache': 'apache2'}  # where a target's program is not called as it is
@@ -82,7 +83,7 @@ def public_folder() -> Iterator[Path]:
 def instance(server: str, port: int = 0, application: str = APPLICATION) -> Iterator[Instance]:
     """Run an instance as its deployment tells to."""
     given = {'app': application, 'server': server, 'directory': str(ROOT)}
-    arguments = make_plan(given).arguments(f'127.0.0.1:{port}', trusted='127.0.0.1')
+    arguments = make_plan(given).arguments(f'{LOCALHOST}:{port}', trusted=LOCALHOST)
     with serving([sys.executable, '-m', 'bottle', *arguments], ROOT) as process:
         yield Instance(server, int(process.url.rstrip('/').rpartition(':')[2]), process)
 
@@ -96,29 +97,29 @@ def launched(given: dict[str, Any]) -> Iterator[list[Server]]:
 
 
 @contextmanager
-def front(target: str, instances: Sequence[Instance], /, **options: Any) -> Iterator[Site]:
+def front(target: str, instances: Sequence[Instance], /, address: str = LOCALHOST, **options: Any) -> Iterator[Site]:
     """Run a web server with files made for these instances; `options` are those of the command, by their names."""
     require_program(PROGRAMS.get(target, target))
     given = {'app': APPLICATION, 'directory': str(ROOT), **options}
     if instances:
-        given['backend'] = [f'127.0.0.1:{each.port}' for each in instances]
-    with public_folder() as folder, site(target, folder, given) as running:
+        given['backend'] = [f'{LOCALHOST}:{each.port}' for each in instances]
+    with public_folder() as folder, site(target, folder, given, address=address) as running:
         running.instances.extend(instances)
         yield running
 
 
 @contextmanager
 def site(
-    target: str, folder: Path, given: dict[str, Any], start: Start | None = None, *, host: str = '127.0.0.1'
+    target: str, folder: Path, given: dict[str, Any], start: Start | None = None, address: str = LOCALHOST
 ) -> Iterator[Site]:
     """Run a web server with a target's files, written into a folder, on a free port; `start` as in `started`."""
     for _ in range(ATTEMPTS):
-        port = free_port(host)
-        address = format_bind(host, port)
-        with started(target, folder, {**given, 'listen': address}, start) as process:
-            if listens(process, port, host):
+        port = free_port(address)
+        bind = format_bind(address, port)
+        with started(target, folder, {**given, 'listen': bind}, start) as process:
+            if listens(process, port, address):
                 scheme = 'https' if 'certfile' in given else 'http'
-                yield Site(f'{scheme}://{address}', folder, [], process)
+                yield Site(f'{scheme}://{bind}', folder, [], process)
                 return
     said = (folder / 'front.log').read_text(encoding='utf-8', errors='replace')
     raise AssertionError(f'{target} does not start:\n{said}')
@@ -158,7 +159,7 @@ def started(
         kill_group(process)
 
 
-def free_port(host: str = '127.0.0.1') -> int:
+def free_port(host: str = LOCALHOST) -> int:
     """Return a port that was free a moment ago."""
     family = socket.AF_INET6 if ':' in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as probe:
@@ -166,7 +167,7 @@ def free_port(host: str = '127.0.0.1') -> int:
         return port
 
 
-def listens(process: 'subprocess.Popen[str]', port: int, host: str = '127.0.0.1') -> bool:
+def listens(process: 'subprocess.Popen[str]', port: int, host: str = LOCALHOST) -> bool:
     """Wait until somebody accepts connections there, or the process has ended because somebody else does."""
     deadline = time.monotonic() + TIMEOUT
     while process.poll() is None and time.monotonic() < deadline:

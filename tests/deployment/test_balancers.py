@@ -13,6 +13,7 @@ from bottle_deploy.targets import TARGETS
 from tests.deployment.sites import Instance, Site, answered, front, instance, public_folder
 from tests.support.client import connect, fetch
 from tests.support.losses import OK, LossClient
+from tests.support.requirements import require_ipv6
 
 BALANCERS = [name for name, target in TARGETS.items() if target.kind == 'balancer']
 SERVERS = ('waitress', 'gevent')
@@ -30,8 +31,9 @@ SPOOFED = {
 }
 RATE = 100.0  # requests per second
 BEFORE, AFTER = 50, 200  # requests around what happens to an instance
-# How many requests of a thousand may fail when an instance is killed: 0 where the balancer sends a GET to another one.
-LOST_BY_A_KILL: dict[str, int] = {}
+# How many requests may fail when an instance is killed: 0 where the balancer sends a GET to another one. Elsewhere it is
+# what that instance is answering at the moment: of eight clients half, though seldom one at this rate.
+LOST_BY_A_KILL = {'apache': 4, 'lighttpd': 4}
 
 
 @pytest.fixture(scope='module', params=BALANCERS)
@@ -61,6 +63,15 @@ def test_another_name_is_not_that_of_the_site(site: Site) -> None:
     assert fetch(site.url, '/', Host='evil.example').status in {400, 403, 404, 421}
 
 
+def test_the_name_that_was_checked_arrives(site: Site) -> None:
+    """A URL as the target counts, and not the `Host` beside it (RFC 9112, section 3.2.2)."""
+    answer = fetch(site.url, f'{site.url}/', Host='evil.example')
+    if answer.status == 200:
+        assert answered(answer.body)['host'].partition(':')[0] == '127.0.0.1'
+    else:
+        assert answer.status in {400, 403, 404, 421}
+
+
 def test_a_large_upload_arrives(site: Site) -> None:
     answer = fetch(site.url, '/upload', 'POST', UPLOAD)
     assert answered(answer.body) == {'length': len(UPLOAD), 'sha256': hashlib.sha256(UPLOAD).hexdigest()}
@@ -75,6 +86,14 @@ def test_a_stream_is_not_held_back(site: Site) -> None:
         assert response.read1() == b'first\n'
         gate.touch()
         assert response.read() == b'second\n'
+
+
+@pytest.mark.parametrize('balancer', BALANCERS)
+def test_a_client_is_who_it_is_by_ipv6(balancer: str) -> None:
+    require_ipv6()
+    with instance('waitress') as behind, front(balancer, [behind], address='::1') as running:
+        seen = answered(fetch(running.url, '/', **SPOOFED).body)
+        assert (seen['client'], seen['host']) == ('::1', running.url.removeprefix('http://'))
 
 
 @pytest.mark.parametrize('balancer', BALANCERS)
@@ -121,9 +140,9 @@ def test_an_instance_is_restarted(balancer: str) -> None:
 def test_what_is_too_large_is_refused_before(balancer: str) -> None:
     with ExitStack() as stack:
         behind = [stack.enter_context(instance('waitress'))]
-        running = stack.enter_context(front(balancer, behind, max_body='1000'))
-        assert fetch(running.url, '/upload', 'POST', b'x' * 1000).status == 200
-        assert fetch(running.url, '/upload', 'POST', b'x' * 1001).status == 413
+        running = stack.enter_context(front(balancer, behind, max_body='1024'))  # lighttpd counts in these
+        assert fetch(running.url, '/upload', 'POST', b'x' * 1024).status == 200
+        assert fetch(running.url, '/upload', 'POST', b'x' * 1025).status == 413
 
 
 @pytest.mark.parametrize('balancer', [name for name in BALANCERS if 'static' in TARGETS[name].uses])

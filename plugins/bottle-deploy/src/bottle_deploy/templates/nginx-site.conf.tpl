@@ -13,7 +13,7 @@
 % end
 
 upstream {{plan.name}} {
-    zone {{plan.name}} {{!64 + len(upstreams)}}k;  # what is known of the instances is known to all of nginx's processes
+    zone {{plan.name}} {{!64 + 2 * len(upstreams)}}k;  # what is known of the instances is known to all of nginx's processes
     least_conn;
 % for each in upstreams:
     server {{each}} max_fails=1 fail_timeout=2s;  # out for 2 s after a failure, then tried again
