@@ -1,4 +1,4 @@
-"""The arithmetic of capacity: known values, laws that hold for any load, and a queue that is played through."""
+"""The arithmetic of capacity: known values, laws that hold for any load, a queue that is played through."""
 
 import heapq
 import math
