@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from shutil import copy2, copytree, ignore_patterns
 from signal import Signals
+from typing import NamedTuple
 
 from tests.support.client import TIMEOUT
 from tests.support.processes import RUN_LIMIT, STOP_LIMIT, attempt, kill_group, run
@@ -34,8 +35,33 @@ USERS = {
     'shadow': 'root:*:::::::\n',
     'gshadow': '',
 }
+CONFINED = ('--no-new-privs', '--bounding-set=-all', '--inh-caps=-all')
+NGINX = """\
+user root;
+pid /tmp/nginx.pid;
+error_log stderr;
+events {}
+http {
+    access_log off;
+    include /etc/nginx/conf.d/default.conf;
+}
+"""
 LOOK = 0.02  # seconds between two looks at a container that says nothing of itself
 WORD = re.compile(r'\\(.)|"((?:[^"\\]|\\.)*)"|([^\\"])', re.S)
+
+
+class Mount(NamedTuple):
+    """What a container sees of the machine.
+
+    Parameters:
+        source: a file or a folder of the machine.
+        target: its path in the container.
+        writable: whether it may be changed there.
+    """
+
+    source: Path
+    target: str
+    writable: bool = False
 
 
 def require_namespaces() -> None:
@@ -54,10 +80,12 @@ class Network:
 
     Parameters:
         process: a process that has the bridge in its own network, and keeps it.
+        address: that of the clients.
         prefix: how many bits of an address name the network.
     """
 
     process: 'subprocess.Popen[str]'
+    address: str
     prefix: int
 
     def join(self, address: str) -> list[str]:
@@ -73,7 +101,13 @@ class Network:
 
     def fetch(self, url: str, *options: str) -> str:
         """Return what a client on the bridge gets; a status of 400 or more is a failure."""
-        return inside_network(self.process.pid, 'curl', '--silent', '--show-error', '--fail', *options, url)
+        return fetch_inside(self.process.pid, url, *options)
+
+    def await_answer(self, url: str) -> None:
+        """Wait until somebody listens."""
+        self.fetch(
+            url, '--retry', '100', '--retry-connrefused', '--retry-delay', '0', '--retry-max-time', f'{TIMEOUT:g}'
+        )
 
 
 @dataclass
@@ -110,8 +144,7 @@ class Container:
 
     def fetch(self, path: str, *options: str) -> str:
         """Return what a client in the same network gets; a status of 400 or more is a failure."""
-        url = f'http://127.0.0.1:{self.image.port}{path}'
-        return inside_network(self.pid, 'curl', '--silent', '--show-error', '--fail', *options, url)
+        return fetch_inside(self.pid, f'http://127.0.0.1:{self.image.port}{path}', *options)
 
     def execute(self, *command: str) -> 'subprocess.CompletedProcess[str]':
         """Run a command in the container, as its own user and with its environment."""
@@ -233,17 +266,30 @@ class Image:
         isolated: bool = True,
         read_only: bool = False,
         temporary: Sequence[str] = (),
+        mounts: Sequence[Mount] = (),
+        confined: bool = False,
         network: Sequence[str] = (),
     ) -> Iterator[Container]:
         """Run a command in the root, as process 1 of its own; `isolated` means with a network of its own, too."""
-        steps = [*(['ip link set lo up', *network] if isolated else []), *self.mounts(read_only, temporary)]
-        inner = self.inside(command, extra or {})
-        chroot = shlex.join(['chroot', f'--userspec={user or self.user}', '--groups=', str(self.root), *inner])
-        kinds = ['--mount', '--pid', '--ipc', *(['--net'] if isolated else [])]
+        outside = ['ip link set lo up', *network] if isolated else []  # while processes have their numbers outside
+        inside = self.mounting(read_only, temporary, mounts)
+        uid, _, gid = (user or self.user).partition(':')
+        privileges = ['setpriv', f'--reuid={uid}', f'--regid={gid}', '--clear-groups', *(CONFINED if confined else ())]
+        chroot = shlex.join(['chroot', str(self.root), *privileges, *self.inside(command, extra or {})])
+        entered = [
+            'unshare',
+            '--mount',
+            '--pid',
+            '--ipc',
+            '--fork',
+            '--kill-child',
+            *shell([*inside, f'exec {chroot}']),
+        ]
+        begin = ['unshare', '--net'] if isolated else []
         with ExitStack() as stack:
             log = self.root.parent / f'{self.root.name}.{time.monotonic_ns()}.log'
             process = subprocess.Popen(
-                ['unshare', *kinds, '--fork', '--kill-child', 'sh', '-euc', '\n'.join([*steps, f'exec {chroot}'])],
+                [*begin, *shell([*outside, f'exec {shlex.join(entered)}'])],
                 stdin=subprocess.DEVNULL,
                 stdout=stack.enter_context(log.open('w')),
                 stderr=subprocess.STDOUT,
@@ -258,13 +304,15 @@ class Image:
         variables = [f'{name}={value}' for name, value in {**self.environment, **(extra or {})}.items()]
         return ['env', '--ignore-environment', f'--chdir={self.folder}', *variables, *command]
 
-    def mounts(self, read_only: bool, temporary: Sequence[str]) -> list[str]:
+    def mounting(self, read_only: bool, temporary: Sequence[str], mounts: Sequence[Mount]) -> list[str]:
         """Return the commands that make the root what a container sees."""
         root = shlex.quote(str(self.root))
         steps = [f'mount --rbind {root} {root}']
-        for each in self.mounted:
-            here, there = shlex.quote(str(each)), shlex.quote(f'{self.root}{each}')
-            steps += [f'mount --bind {here} {there}', f'mount -o remount,ro,bind {there}']
+        seen = [Mount(each, str(each)) for each in self.mounted]
+        for source, target, writable in [*seen, *mounts]:
+            here, there = shlex.quote(str(source)), shlex.quote(f'{self.root}{target}')
+            steps.append(f'mount --bind {here} {there}')
+            steps += [] if writable else [f'mount -o remount,ro,bind {there}']
         steps += [f'mount --rbind /dev {root}/dev', f'mount -t proc proc {root}/proc']
         steps += [f'mount -t tmpfs -o mode=1777 tmpfs {root}{each}' for each in temporary]
         return [*steps, *([f'mount -o remount,ro,bind {root}'] if read_only else [])]
@@ -294,6 +342,19 @@ def build(context: Path, root: Path, wheels: Path) -> Image:
     for step in parser.parse_file(str(context / 'Dockerfile')):
         assert step.json or step.cmd not in {'CMD', 'HEALTHCHECK'}, f'{step.original}: a shell would get the signals'
         STEPS[step.cmd](image, step.value)
+    return image
+
+
+def nginx_image(root: Path) -> Image:
+    """Return what stands for the image of nginx: it reads what is mounted as default.conf, as the official one does."""
+    require_program('nginx')
+    lay_out(root)
+    for folder in ('etc/nginx/conf.d', 'etc/nginx/tls', 'var/log/nginx', 'var/lib/nginx', 'srv/static'):
+        (root / folder).mkdir(parents=True)
+    (root / 'etc/nginx/conf.d/default.conf').touch()
+    (root / 'etc/nginx/nginx.conf').write_text(NGINX)
+    image = Image(root, root, {}, mount_points(root, []), {'PATH': PATH}, port=80, stop_signal='SIGQUIT')
+    image.command = ('nginx', '-g', 'daemon off;')
     return image
 
 
@@ -352,6 +413,11 @@ def local_folders(settings: Mapping[str, str]) -> list[Path]:
     return [*indexes, *(Path(each) for each in words if each.startswith('/'))]
 
 
+def shell(steps: Sequence[str]) -> list[str]:
+    """Return the command that runs these lines, and ends with the first one that fails."""
+    return ['sh', '-euc', '\n'.join(steps)]
+
+
 def unquote(text: str) -> str:
     """Return a word of a Dockerfile as BuildKit reads it: quotes and backslashes gone; a variable is an error."""
     found = ''
@@ -362,9 +428,11 @@ def unquote(text: str) -> str:
     return found
 
 
-def inside_network(pid: int, *command: str) -> str:
-    """Return what a command prints that runs in the network of a process."""
-    return run(['nsenter', '--target', str(pid), '--net', *command], Path('/'))
+def fetch_inside(pid: int, url: str, *options: str) -> str:
+    """Return what curl gets in the network of a process."""
+    enter = ['nsenter', '--target', str(pid), '--net']
+    curl = ['curl', '--silent', '--show-error', '--fail', '--noproxy', '*', '--max-time', f'{TIMEOUT:g}']
+    return run([*enter, *curl, *options, url], Path('/'))
 
 
 @contextmanager
@@ -372,11 +440,12 @@ def bridge(address: str, prefix: int) -> Iterator[Network]:
     """Make a network with an address of its own, for clients."""
     steps = ['ip link set lo up', 'ip link add bridge type bridge', 'ip link set bridge up']
     steps += [f'ip address add {address}/{prefix} dev bridge', 'echo up', 'exec sleep 600']
-    command = ['unshare', '--net', 'sh', '-euc', '\n'.join(steps)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, text=True) as process:
+    with subprocess.Popen(
+        ['unshare', '--net', *shell(steps)], stdout=subprocess.PIPE, start_new_session=True, text=True
+    ) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == 'up\n'
-            yield Network(process, prefix)
+            yield Network(process, address, prefix)
         finally:
             kill_group(process)

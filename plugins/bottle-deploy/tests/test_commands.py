@@ -9,7 +9,7 @@ from bottle_deploy.errors import DeployError
 from bottle_deploy.plan import make_plan, plan_options
 from bottle_deploy.targets import KINDS, TARGETS
 
-HOSTILE = ('a\nb', 'a\x00b', 'a\x7fb', 'a\u2028b', 'a\udc80b')
+HOSTILE = ('a\nb', 'a\x00b', 'a\x7fb', 'a\u2028b', 'a\udc80b', 'a\ufffeb')
 WRONG = {
     'app': ('x y', 'x;y', 'x:y:z', '-x', 'x:y()', '../x'),
     'server': ('a b', 'A', '-a', 'a;b', "a'b", 'a$b'),
@@ -95,6 +95,7 @@ def test_no_value_leaves_its_line(name: str, text: str) -> None:
         {'backend': ['a:1'], 'port': '2'},
         {'sockets': '/run', 'port': '2'},
         {'keyfile': '/k'},
+        {'env': ['A=1', 'A=2']},
         {'port': '65535', 'instances': '2'},
     ],
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 from bottle_deploy.errors import DeployError
 
@@ -21,7 +23,8 @@ def find(program: str) -> str:
     Raises:
         DeployError: it is not installed.
     """
-    search = os.pathsep.join([os.environ.get('PATH', os.defpath), *SYSTEM_FOLDERS])
+    own = str(Path(sys.executable).parent)  # a checker that pip has installed is there, on the PATH or not
+    search = os.pathsep.join([os.environ.get('PATH', os.defpath), own, *SYSTEM_FOLDERS])
     found = shutil.which(program, path=search)
     if found is None:
         raise DeployError(f'{program} is not installed here: install it, or check the files where it is')

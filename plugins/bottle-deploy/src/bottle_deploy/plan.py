@@ -112,6 +112,9 @@ class Plan:
     env: tuple[tuple[str, str], ...] = _option(
         (), values.each(values.variable), 'NAME=VALUE', 'a variable of the environment', repeated=True
     )
+    writable: tuple[str, ...] = _option(
+        (), values.each(values.path), 'DIR', 'a folder that the application writes to', repeated=True
+    )
     requirements: str = _option('', values.path, 'FILE', 'what the application needs, as pip reads it')
     image: str = _option('', values.image, 'NAME', 'the name of the container image; that of the service if not given')
     max_instances: int = _option(0, portable.whole_number(0), 'N', 'how many instances there may be under load')
@@ -241,6 +244,8 @@ def _contradictions(read: Mapping[str, Any]) -> Iterable[str]:
         yield '--port and --sockets contradict each other: an instance listens on one of them'
     if 'keyfile' in read and 'certfile' not in read:
         yield '--keyfile needs --certfile, the certificate that the key belongs to'
+    if len(dict(read.get('env', ()))) < len(read.get('env', ())):
+        yield '--env and --env contradict each other: give each variable once'
     if read.get('port', 0) + read.get('instances', 1) > 65536:
         yield '--port and --instances lead beyond port 65535: begin with a lower one'
 

@@ -20,8 +20,11 @@ from bottle_deploy.target import Target, fill
 if TYPE_CHECKING:
     from bottle_deploy.plan import Plan
 
+SOURCES = Path('/app')  # in the image
 USER_ID = 10001  # of nobody else: beyond the users of a distribution, and not 0 in anybody's namespace
-IMAGE = frozenset({'server', 'name', 'directory', 'port', 'health', 'requirements', 'image', 'env', *SERVING})
+IMAGE = frozenset(
+    {'server', 'name', 'directory', 'port', 'health', 'requirements', 'writable', 'image', 'env', *SERVING}
+)
 # http.client and not urllib, which would ask a proxy; -I, so that no module of the application is taken for Python's.
 ASK = "c = http.client.HTTPConnection('127.0.0.1', {port}, timeout=3); c.request('GET', {path!r})"
 PROBE = f'import http.client, sys; {ASK}; sys.exit(c.getresponse().status != 200)'
@@ -54,12 +57,14 @@ def files(plan: Plan) -> dict[str, str]:
         image=image(plan),
         python='.'.join(map(str, sys.version_info[:2])),
         user=USER_ID,
+        sources=SOURCES,
         packages=' '.join(packages(plan.server)),
         requirements=_requirements(plan),
+        folders=writable(plan),
         probe=json.dumps(['python', '-I', '-c', PROBE.format(port=plan.port, path=plan.health)]),
         command=json.dumps(command(plan)),
     )
-    return {'Dockerfile': dockerfile, '.dockerignore': fill('docker-dockerignore.tpl', quote, name=plan.name)}
+    return {'Dockerfile': dockerfile, '.dockerignore': fill('docker-dockerignore.tpl', quote, plan=plan, folders=_below(writable(plan)))}
 
 
 def image(plan: Plan) -> str:
@@ -94,6 +99,27 @@ def packages(server: str) -> list[str]:
     return found + installed[:1]
 
 
+def writable(plan: Plan) -> list[str]:
+    """Return the folders that the application writes to, as its container has them.
+
+    Parameters:
+        plan: what is to be deployed.
+
+    Raises:
+        DeployError: a path holds what is no name in a Dockerfile.
+    """
+    folders = [Path(each) for each in plan.writable]
+    own = [
+        SOURCES / each.relative_to(plan.directory) if each.is_relative_to(plan.directory) else each for each in folders
+    ]
+    return [f'/{_plain(each.as_posix()[1:])}' for each in own]
+
+
+def _below(folders: list[str]) -> list[str]:
+    """Return those folders that are among the sources, relative to them."""
+    return [str(Path(each).relative_to(SOURCES)) for each in folders if Path(each).is_relative_to(SOURCES)]
+
+
 def _requirements(plan: Plan) -> str:
     """Return the application's own requirements, relative to its folder, or an empty text."""
     if not plan.requirements:
@@ -103,9 +129,15 @@ def _requirements(plan: Plan) -> str:
             f'an image is built from {plan.directory} alone: --requirements has to name a file in it, '
             f'not {plan.requirements}'
         )
-    path = Path(plan.requirements).relative_to(plan.directory).as_posix()
+    return _plain(Path(plan.requirements).relative_to(plan.directory).as_posix())
+
+
+def _plain(path: str) -> str:
+    """Return a path that is read as it stands by COPY and by a shell."""
     if not _COPIED.fullmatch(path):
-        raise DeployError(f'COPY would read more than a name in {path!r}: rename it, to letters, digits and ._+@=-')
+        raise DeployError(
+            f'a Dockerfile would read more than a name in {path!r}: rename it; letters and digits, then ._+@=- as well'
+        )
     return path
 
 

@@ -1,11 +1,11 @@
 # {{!plan.name}}: {{!plan.app}} on {{!plan.server}}. In the folder of the application, which is what the image is built from:
 #   docker build --tag {{!image}} .
-#   docker run --rm --read-only --tmpfs /tmp --publish {{!plan.port}}:{{!plan.port}} {{!image}}
+#   docker run --rm --read-only --tmpfs /tmp --publish {{!plan.port}}:{{!plan.port}}{{!''.join(f' --volume {plan.name}-{number}:{each}' for number, each in enumerate(folders, 1))}} {{!image}}
 FROM python:{{!python}}-slim
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 RUN useradd --uid {{!user}} --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin app
-WORKDIR /app
+WORKDIR {{!sources}}
 
 # Before the sources: their changes do not install it all again.
 % if requirements:
@@ -13,8 +13,11 @@ COPY {{!requirements}} {{!requirements}}
 % end
 RUN python -m pip install --no-cache-dir --root-user-action=ignore {{!packages}}{{!f' -r {requirements}' if requirements else ''}}
 
-# They stay root's: the application cannot change itself. What it writes belongs into a volume, or into /tmp.
+# They stay root's: the application cannot change itself. It writes to /tmp, and to what --writable names.
 COPY . .
+% if folders:
+RUN install --directory --owner={{!user}} --group={{!user}} {{!' '.join(folders)}}
+% end
 
 % if plan.env:
 # Whoever has the image can read this. Secrets are for the container: docker run --env-file FILE

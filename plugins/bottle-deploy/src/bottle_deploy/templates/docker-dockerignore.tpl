@@ -1,4 +1,4 @@
-# What stays out of the image: history, secrets and environments (names with a dot), keys, caches, and these files.
+# What stays out of the image: history, secrets and environments (names with a dot), keys, caches, these files, what is written.
 # Needed nevertheless? Say so in a line below: !static/.well-known
 **/.*
 **/*.key
@@ -7,4 +7,7 @@ venv
 Dockerfile
 compose.yaml
 kubernetes.yaml
-{{!name}}.conf
+{{!plan.name}}.conf
+% for each in folders:
+{{!each}}
+% end
