@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from bottle_deploy.targets.cgi import CGI
+from bottle_deploy.targets.compose import COMPOSE
+from bottle_deploy.targets.docker import DOCKER
 from bottle_deploy.targets.gae import GAE
 from bottle_deploy.targets.haproxy import HAPROXY
+from bottle_deploy.targets.kubernetes import KUBERNETES
 from bottle_deploy.targets.mod_wsgi import MOD_WSGI
 from bottle_deploy.targets.nginx import NGINX
 
@@ -13,4 +16,4 @@ KINDS = {
     'host': 'inside a web server',
     'platform': 'on a platform',
 }
-TARGETS = {each.name: each for each in (NGINX, HAPROXY, GAE, MOD_WSGI, CGI)}
+TARGETS = {each.name: each for each in (NGINX, HAPROXY, GAE, MOD_WSGI, CGI, COMPOSE, DOCKER, KUBERNETES)}
