@@ -30,7 +30,7 @@ def test_the_page_calculates_with_what_it_has_measured() -> None:
 
 
 def test_tables_are_written_where_they_belong() -> None:
-    tables = {'figures': [('a', 'b'), ('1', '2')], 'instances': [('c',), ('3',)]}
+    tables: dict[str, list[tuple[str, ...]]] = {'figures': [('a', 'b'), ('1', '2')], 'instances': [('c',), ('3',)]}
     page = capacity.written(PAGE, tables)
     assert [rows(page.partition(f'measured: {name}')[2]) for name in tables] == [*tables.values()]
     assert capacity.written(page, {'figures': part('figures'), 'instances': part('instances')}) == PAGE

@@ -67,13 +67,15 @@ def configuration(deployed: Path) -> Any:
 @contextmanager
 def on_app_engine(
     command: str, deployed: Path, programs: Path, variables: Mapping[str, str]
-) -> Iterator[tuple[str, 'subprocess.Popen[bytes]']]:
+) -> Iterator[tuple[str, 'subprocess.Popen[str]']]:
     """Run a command line on a port that was chosen for it; yield its URL and its process."""
     path = f'{programs}{os.pathsep}{os.environ["PATH"]}'
     for _ in range(ATTEMPTS):
         port = free_port()
         environment = clean_environment({**PLATFORM, **variables, 'PATH': path, 'PORT': str(port)})
-        process = subprocess.Popen(['sh', '-c', command], cwd=deployed, env=environment, start_new_session=True)
+        process = subprocess.Popen(
+            ['sh', '-c', command], cwd=deployed, env=environment, text=True, start_new_session=True
+        )
         try:
             if listens(process, port):
                 yield f'http://127.0.0.1:{port}', process

@@ -16,23 +16,29 @@ from bottle_deploy.errors import DeployError
 from bottle_deploy.plan import make_plan
 from bottle_deploy.targets.gae import GAE, SERVERS
 
-TEXTS = ("it's", '"x"', 'a: b', 'a #b', '- a', '{{x}}', '{x}', '[x]', '*a', '&a', '!a', '%a', '@a', '`a', '|', '>', '')
-TEXTS += (
-    'null',
-    'yes',
-    '1e3',
-    '0x1',
-    '~',
-    '=',
-    '<<',
-    '\\n',
-    '$PORT',
-    '${PORT}',
-    "'",
-    "''",
-    ' a ',
-    'ü\U0001f600',
-)
+TEXTS = [
+    *(
+        "it's",
+        '"x"',
+        'a: b',
+        'a #b',
+        '- a',
+        '{{x}}',
+        '{x}',
+        '[x]',
+        '*a',
+        '&a',
+        '!a',
+        '%a',
+        '@a',
+        '`a',
+        '|',
+        '>',
+        '',
+        "'",
+    ),
+    *('null', 'yes', '1e3', '0x1', '~', '=', '<<', '\\n', '$PORT', '${PORT}', "''", ' a ', 'ü\U0001f600'),
+]
 NAMES = ('NO', 'null', 'y', 'true', 'BOARD_DB')
 printable = st.text(st.characters(exclude_categories=('Cc', 'Cs', 'Zl', 'Zp')))
 
