@@ -10,10 +10,11 @@ from bottle_deploy.targets.haproxy import HAPROXY
 from bottle_deploy.targets.kubernetes import KUBERNETES
 from bottle_deploy.targets.mod_wsgi import MOD_WSGI
 from bottle_deploy.targets.nginx import NGINX
+from bottle_deploy.targets.systemd import SYSTEMD
 
 KINDS = {
     'balancer': 'in front of instances, on one machine or several',
     'host': 'inside a web server',
     'platform': 'on a platform',
 }
-TARGETS = {each.name: each for each in (NGINX, HAPROXY, GAE, MOD_WSGI, CGI, COMPOSE, DOCKER, KUBERNETES)}
+TARGETS = {each.name: each for each in (NGINX, HAPROXY, GAE, MOD_WSGI, CGI, COMPOSE, DOCKER, KUBERNETES, SYSTEMD)}
