@@ -191,7 +191,9 @@ def written(page: str, tables: Tables) -> str:
     for name, rows in tables.items():
         begin, end = f'<!-- measured: {name} -->\n\n', '\n\n<!-- measured: end -->'
         head, _, rest = page.partition(begin)
-        page = f'{head}{begin}{table(rows)}{end}{rest.partition(end)[2]}'
+        _, ended, rest = rest.partition(end)
+        assert ended, f'the page has no part {name}'
+        page = f'{head}{begin}{table(rows)}{end}{rest}'
     return page
 
 
