@@ -16,7 +16,7 @@ from bottle_deploy.targets.docker import USER_ID
 from tests.deployment.images import Container, Image, Mount, Network, bridge, build, nginx_image, require_namespaces
 from tests.deployment.sites import ROOT
 from tests.support.processes import run
-from tests.support.requirements import require_module
+from tests.support.requirements import require_module, require_program
 
 SERVER = 'gunicorn'
 HOSTILE = 'a "b" $(HOME) ${PATH} $$ \\ \'d\' #e é \U0001f37e \\'
@@ -164,6 +164,7 @@ def mounts(service: dict[str, Any], folder: Path, image: Image) -> Iterator[Moun
 
 
 def test_composed_instances_serve_behind_their_front(image: Image, tmp_path: Path) -> None:
+    require_program('docker-compose')
     folder = written('compose', tmp_path / 'site', instances='2', static=[f'/files={tmp_path}/site/public'])
     TARGETS['compose'].check(folder)
     services = require_module('yaml').safe_load((folder / 'compose.yaml').read_text(encoding='utf-8'))['services']

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from bottle_deploy import checking
 from bottle_deploy.errors import DeployError
 from bottle_deploy.plan import make_plan
 from bottle_deploy.targets import TARGETS
-from tests.support.requirements import require_module
+from tests.support.requirements import require_module, unavailable
 
 ENVIRONMENT = {
     'QUOTES': """'"' "'" ''' \\" \\'""",
@@ -74,6 +75,14 @@ def undoubled(text: str) -> str:
     """Return what Compose and Kubernetes make of dollars; a single one would begin a variable."""
     assert '$' not in text.replace('$$', '')
     return text.replace('$$', '$')
+
+
+def require_checker(program: str) -> None:
+    """End the test with the reason if a checker is not installed."""
+    try:
+        checking.find(program)
+    except DeployError as error:
+        unavailable(str(error))
 
 
 def check(target: str, folder: Path, **options: Any) -> str:
@@ -166,11 +175,13 @@ def test_what_is_written_is_the_user_s_and_stays_out_of_the_image(tmp_path: Path
 
 def test_hadolint_reads_the_dockerfile(tmp_path: Path) -> None:
     """All but what it does not read itself, and BuildKit does: a backslash before a quote."""
+    require_checker('hadolint')
     env = [f'{name}={text}' for name, text in ENVIRONMENT.items() if name not in {'QUOTES', 'BACKSLASHES'}]
     assert check('docker', tmp_path, env=env, requirements='requirements.txt', writable=['data']) == ''
 
 
 def test_hadolint_finds_a_fault(tmp_path: Path) -> None:
+    require_checker('hadolint')
     (tmp_path / 'Dockerfile').write_text('FROM python:3.13-slim\nCMD python -m "bottle\n')
     with pytest.raises(DeployError, match='hadolint refuses'):
         TARGETS['docker'].check(tmp_path)
@@ -232,6 +243,7 @@ def test_what_compose_cannot_do_is_refused(given: dict[str, str]) -> None:
 
 
 def test_compose_reads_its_file(tmp_path: Path) -> None:
+    require_checker('docker-compose')
     static = [f'/a={tmp_path}/{HOSTILE_PATHS[3]}']
     given = {
         'directory': str(tmp_path),
@@ -244,6 +256,7 @@ def test_compose_reads_its_file(tmp_path: Path) -> None:
 
 
 def test_compose_finds_a_fault(tmp_path: Path) -> None:
+    require_checker('docker-compose')
     (tmp_path / 'compose.yaml').write_text('services: {front: {image: nginx, depends: []}}\n')
     with pytest.raises(DeployError, match='refuses the files'):
         TARGETS['compose'].check(tmp_path)
