@@ -10,7 +10,7 @@ from pathlib import Path
 from bottle import Bottle, request, response
 
 app = Bottle()
-LIMIT = 20.0  # seconds that a stream waits to be let go on
+LIMIT = 20.0  # seconds that a request waits to be let go on
 
 
 @app.get('/')
@@ -45,11 +45,18 @@ def upload() -> dict[str, object]:
     return {'length': length, 'sha256': digest.hexdigest()}
 
 
+@app.get('/held')
+def held() -> dict[str, object]:
+    """Leave a note, and answer when the file that is asked for exists."""
+    leave_note()
+    await_gate()
+    return {'pid': os.getpid()}
+
+
 @app.post('/die')
 def die() -> None:
     """Leave a note, and die without an answer."""
-    with Path(request.query.notes).open('a') as notes:
-        notes.write(f'{os.getpid()}\n')
+    leave_note()
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -57,8 +64,19 @@ def die() -> None:
 def stream() -> Iterator[bytes]:
     """Send a piece, and another one when the file that is asked for exists."""
     response.content_type = 'text/plain'
-    gate, deadline = Path(request.query.gate), time.monotonic() + LIMIT
     yield b'first\n'
+    await_gate()
+    yield b'second\n'
+
+
+def leave_note() -> None:
+    """Write down that a request has arrived, and where."""
+    with Path(request.query.notes).open('a') as notes:
+        notes.write(f'{os.getpid()}\n')
+
+
+def await_gate() -> None:
+    """Wait for the file that is asked for."""
+    gate, deadline = Path(request.query.gate), time.monotonic() + LIMIT
     while not gate.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    yield b'second\n'

@@ -3,15 +3,17 @@
 import hashlib
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
+from pathlib import Path
 
 import pytest
 
 from bottle_deploy.targets import TARGETS
-from tests.deployment.sites import Instance, Site, answered, front, instance, public_folder
-from tests.support.client import connect, fetch
+from tests.deployment.sites import PAUSE, Instance, Site, answered, front, instance, public_folder
+from tests.support.client import TIMEOUT, connect, fetch, interrupted
 from tests.support.losses import OK, LossClient
 from tests.support.requirements import require_ipv6
 
@@ -29,11 +31,12 @@ SPOOFED = {
     'X-Real-IP': '192.0.2.1',
     'X_Forwarded_For': '192.0.2.2',  # the same variable in an environ
 }
+HELD = 4  # requests, as many as every server answers at once
 RATE = 100.0  # requests per second
 BEFORE, AFTER = 50, 200  # requests around what happens to an instance
-# How many requests may fail when an instance is killed: 0 where the balancer sends a GET to another one. Elsewhere it is
-# what that instance is answering at the moment: of eight clients half, though seldom one at this rate.
-LOST_BY_A_KILL = {'apache': 4, 'lighttpd': 4}
+# How many requests may fail when an instance is killed: 0 where the balancer sends a GET to another one. Elsewhere it
+# is what that instance is answering at the moment: of eight clients half, though seldom one at this rate.
+LOST_BY_A_KILL = {'apache': 4, 'lighttpd': 4, 'pound': 4}
 
 
 @pytest.fixture(scope='module', params=BALANCERS)
@@ -111,6 +114,30 @@ def test_an_instance_is_killed(balancer: str) -> None:
 
 
 @pytest.mark.parametrize('balancer', BALANCERS)
+def test_requests_that_a_killed_instance_has(balancer: str) -> None:
+    """They are sent to the other one; where that is not so, they are lost and no others."""
+    with ExitStack() as stack:
+        behind, running = balanced(stack, balancer)
+        notes, gate = running.folder / 'notes', running.folder / 'gate'
+        killed = behind[0].process.process
+        lost = 0
+
+        def kill() -> None:
+            nonlocal lost
+            lost = await_notes(notes, HELD).count(killed.pid)
+            assert lost
+            killed.kill()
+            if balancer not in LOST_BY_A_KILL:
+                await_notes(notes, HELD + lost)
+            gate.touch()
+
+        bodies = interrupted(running.url, f'/held?notes={notes}&gate={gate}', HELD, kill)
+        wanted = HELD - lost if balancer in LOST_BY_A_KILL else HELD
+        survivor = f'{{"pid": {behind[1].process.process.pid}}}'.encode()
+        assert bodies.count(survivor) == wanted
+
+
+@pytest.mark.parametrize('balancer', BALANCERS)
 def test_what_may_have_had_an_effect_is_not_sent_again(balancer: str) -> None:
     with ExitStack() as stack:
         _, running = balanced(stack, balancer)
@@ -162,6 +189,15 @@ def balanced(stack: ExitStack, balancer: str) -> tuple[list[Instance], Site]:
     """Run instances and a balancer of a test's own, which may harm them."""
     behind = [stack.enter_context(instance(server)) for server in SERVERS]
     return behind, stack.enter_context(front(balancer, behind))
+
+
+def await_notes(notes: Path, count: int) -> list[int]:
+    """Wait until so many requests have arrived, and return the processes where they did."""
+    deadline = time.monotonic() + TIMEOUT
+    while len(found := notes.read_text().split() if notes.exists() else []) < count:
+        assert time.monotonic() < deadline, found
+        time.sleep(PAUSE)
+    return [int(each) for each in found]
 
 
 def pids(instances: list[Instance]) -> set[int]:
