@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bottle_deploy.targets.caddy import CADDY
 from bottle_deploy.targets.cgi import CGI
 from bottle_deploy.targets.compose import COMPOSE
 from bottle_deploy.targets.docker import DOCKER
@@ -10,6 +11,7 @@ from bottle_deploy.targets.haproxy import HAPROXY
 from bottle_deploy.targets.kubernetes import KUBERNETES
 from bottle_deploy.targets.mod_wsgi import MOD_WSGI
 from bottle_deploy.targets.nginx import NGINX
+from bottle_deploy.targets.pound import POUND
 from bottle_deploy.targets.systemd import SYSTEMD
 
 KINDS = {
@@ -17,4 +19,6 @@ KINDS = {
     'host': 'inside a web server',
     'platform': 'on a platform',
 }
-TARGETS = {each.name: each for each in (NGINX, HAPROXY, GAE, MOD_WSGI, CGI, COMPOSE, DOCKER, KUBERNETES, SYSTEMD)}
+TARGETS = {
+    each.name: each for each in (NGINX, HAPROXY, POUND, CADDY, GAE, MOD_WSGI, CGI, COMPOSE, DOCKER, KUBERNETES, SYSTEMD)
+}
