@@ -44,7 +44,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     """Return a balancer in front of two instances, for tests that leave it as it is."""
     with ExitStack() as stack:
         behind = [stack.enter_context(instance(server)) for server in SERVERS]
-        yield stack.enter_context(front(request.param, behind, host=['127.0.0.1'], max_body='30M'))
+        yield stack.enter_context(front(request.param, behind, host=['127.0.0.1', '*.example.com'], max_body='30M'))
 
 
 def test_both_instances_serve(site: Site) -> None:
@@ -62,8 +62,14 @@ def test_a_client_is_who_it_is(site: Site, port: str) -> None:
     assert (seen['host'], seen['prefix'].strip('/')) == (host, '')
 
 
-def test_another_name_is_not_that_of_the_site(site: Site) -> None:
-    assert fetch(site.url, '/', Host='evil.example').status in {400, 403, 404, 421}
+@pytest.mark.parametrize('name', ['evil.example', 'example.com', 'wwwexample.com', 'www.example.com.evil.example'])
+def test_another_name_is_not_that_of_the_site(site: Site, name: str) -> None:
+    assert fetch(site.url, '/', Host=name).status in {400, 403, 404, 421}
+
+
+@pytest.mark.parametrize('name', ['www.example.com', 'www.example.com:8080', 'WWW.Example.COM'])
+def test_names_of_the_site_may_be_a_pattern(site: Site, name: str) -> None:
+    assert answered(fetch(site.url, '/', Host=name).body)['host'].lower() == name.lower()
 
 
 def test_the_name_that_was_checked_arrives(site: Site) -> None:

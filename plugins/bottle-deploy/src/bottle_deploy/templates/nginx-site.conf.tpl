@@ -27,6 +27,9 @@ map $http_host ${{!variable}}_port {
 }
 
 server {
+% if plan.tls:
+    # nginx 1.25.1 and later warn of this way to have HTTP/2: there, take http2 out and write: http2 on;
+% end
 % for each in listen:
     listen {{each}}{{!tls}};{{!'  # without IPv6: remove this line' if each.startswith('[::]') else ''}}
 % end
