@@ -8,6 +8,7 @@ from shutil import copytree, ignore_patterns
 from typing import Any
 
 from tests.deployment.sites import ROOT, Site, Start, public_folder, site
+from tests.support.distributions import EXTENSIONS, Distribution
 from tests.support.requirements import require_program
 
 NAME = 'board'  # the service
@@ -28,9 +29,20 @@ def inside(path):
         'variable': os.environ.get('VARIABLE'),
         'encoding': sys.getfilesystemencoding(),
         'authorization': request.headers.get('Authorization'),
+        'wrapped': request.headers.get('Wrapped-For'),
         'multiprocess': request.environ['wsgi.multiprocess'],
         'multithread': request.environ['wsgi.multithread'],
     }
+"""
+EXTENSION = """\
+from bottle.serving import hookimpl
+
+@hookimpl
+def bottle_wrap_application(app, options):
+    def wrapped(environ, start_response):
+        environ['HTTP_WRAPPED_FOR'] = options.server
+        return app(environ, start_response)
+    return wrapped
 """
 
 
@@ -42,6 +54,9 @@ def application_folder(name: str = NAME) -> Iterator[Path]:
         (folder / name / 'inside.py').write_text(INSIDE)
         (folder / name / 'views' / 'page.tpl').write_text('Hello {{name}}')
         (folder / name / 'application.py').write_text((ROOT / 'tests' / 'deployment' / 'application.py').read_text())
+        Distribution('extension', {'extension.py': EXTENSION}, {EXTENSIONS: {'wrap': 'extension'}}).lay_out(
+            folder / name
+        )
         (folder / DATA).mkdir()
         (folder / DATA).chmod(0o777)
         yield folder / name
