@@ -2,9 +2,11 @@
 
 import json
 import os
+import pickle
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +62,13 @@ SOURCES = {
 }
 
 
-@pytest.fixture(scope='module')
-def own_wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def own_wheels(folder: Path) -> Path:
     """Return a folder with the wheels of ours that the image needs: those that nox built, or new ones."""
     if given := os.environ.get('BOTTLE_WHEELS'):
         return Path(given)
-    target = tmp_path_factory.mktemp('wheels')
     command = [sys.executable, '-m', 'pip', 'wheel', '--quiet', '--no-deps', '--no-build-isolation']
-    run([*command, '--wheel-dir', str(target), './core', f'./plugins/bottle-server-{SERVER}'], ROOT)
-    return target
+    run([*command, '--wheel-dir', str(folder), './core', f'./plugins/bottle-server-{SERVER}'], ROOT)
+    return folder
 
 
 def written(target: str, folder: Path, **options: Any) -> Path:
@@ -84,11 +84,20 @@ def written(target: str, folder: Path, **options: Any) -> Path:
 
 
 @pytest.fixture(scope='module')
-def image(tmp_path_factory: pytest.TempPathFactory, own_wheels: Path) -> Image:
-    """Return the image that the generated Dockerfile makes of an application."""
+def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """Return the image that the generated Dockerfile makes of an application; the first one who asks builds it."""
     require_namespaces()
-    context = written('docker', tmp_path_factory.mktemp('context'), workers='2')
-    return build(context, tmp_path_factory.mktemp('root'), own_wheels)
+    folder = tmp_path_factory.getbasetemp()
+    if 'PYTEST_XDIST_WORKER' in os.environ:
+        folder = folder.parent  # of all workers
+    with (folder / 'image.lock').open('w') as lock:
+        flock(lock, LOCK_EX)
+        built = folder / 'image.pickle'
+        if not built.exists():
+            context = written('docker', folder / 'context', workers='2')
+            built.write_bytes(pickle.dumps(build(context, folder / 'image', own_wheels(folder / 'wheels'))))
+        found: Image = pickle.loads(built.read_bytes())
+        return found
 
 
 def test_an_image_serves_and_ends_when_it_is_told_to(image: Image, tmp_path: Path) -> None:

@@ -338,8 +338,16 @@ def test_selectors_find_the_pods() -> None:
 
 def test_an_ingress_takes_what_the_application_takes() -> None:
     ingress = objects(max_body='20M', timeout='90.5', host=['a.example', 'b.example'])['Ingress']
-    annotations = {name.partition('/')[2]: value for name, value in ingress['metadata']['annotations'].items()}
-    assert annotations == {'proxy-body-size': str(20 << 20), 'proxy-read-timeout': '91', 'proxy-send-timeout': '91'}
+    found = {tuple(name.split('/')): value for name, value in ingress['metadata']['annotations'].items()}
+    assert found == {
+        ('nginx.org', 'client-max-body-size'): str(20 << 20),
+        ('nginx.org', 'proxy-read-timeout'): '91s',
+        ('nginx.org', 'proxy-send-timeout'): '91s',
+        ('nginx.org', 'proxy-buffering'): 'false',
+        ('nginx.ingress.kubernetes.io', 'proxy-body-size'): str(20 << 20),
+        ('nginx.ingress.kubernetes.io', 'proxy-read-timeout'): '91',
+        ('nginx.ingress.kubernetes.io', 'proxy-send-timeout'): '91',
+    }
     assert [each['host'] for each in ingress['spec']['rules']] == ['a.example', 'b.example']
 
 

@@ -10,6 +10,8 @@ WORKDIR {{!sources}}
 # Before the sources: their changes do not install it all again.
 % if requirements:
 COPY {{!requirements}} {{!requirements}}
+% else:
+# What the application needs besides is missing here: --requirements FILE names it, as pip reads it.
 % end
 RUN python -m pip install --no-cache-dir --root-user-action=ignore {{!packages}}{{!f' -r {requirements}' if requirements else ''}}
 

@@ -116,7 +116,12 @@ metadata:
   name: {{plan.name}}
   labels:
     app.kubernetes.io/name: {{plan.name}}
-  annotations:  # of the controller ingress-nginx; another one has its own
+  # Of the controllers called nginx: F5's, and ingress-nginx, which was maintained until March 2026. Others have their own.
+  annotations:
+    nginx.org/client-max-body-size: "{{!plan.max_body}}"
+    nginx.org/proxy-read-timeout: "{{!timeout}}s"
+    nginx.org/proxy-send-timeout: "{{!timeout}}s"
+    nginx.org/proxy-buffering: "false"  # streams reach the client as they come
     nginx.ingress.kubernetes.io/proxy-body-size: "{{!plan.max_body}}"
     nginx.ingress.kubernetes.io/proxy-read-timeout: "{{!timeout}}"
     nginx.ingress.kubernetes.io/proxy-send-timeout: "{{!timeout}}"
