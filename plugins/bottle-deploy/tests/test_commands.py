@@ -58,6 +58,16 @@ def test_every_target_prints_and_writes_the_same(
     assert 'exists already' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('target', TARGETS)
+def test_files_are_written_where_their_program_is_missing(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv('PATH', str(tmp_path))
+    monkeypatch.setattr('bottle_deploy.checking.SYSTEM_FOLDERS', ())
+    assert deploy(target, 'myapp:app', '--out', str(tmp_path)) == 0
+    assert 'try it' not in capsys.readouterr().out
+
+
 def test_every_target_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         deploy('--help')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -115,7 +116,8 @@ def _say_what_is_next(target: Target, files: Mapping[str, str], folder: Path) ->
     for name in files:
         print(f'wrote {folder / name}')
     if target.start is not None:
-        print(f'try it: {shlex.join(target.start(folder.absolute()))}')
+        with suppress(DeployError):  # what is not installed here cannot be tried here
+            print(f'try it: {shlex.join(target.start(folder.absolute()))}')
 
 
 def _check(target: Target, files: Mapping[str, str], folder: Path | None) -> None:
