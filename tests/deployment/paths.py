@@ -44,10 +44,10 @@ def world() -> Iterator[World]:
         yield World(folder, socket, trusted, key, both)
 
 
-def options(around: World, certfile: Path, keyfile: Path | None = None) -> dict[str, Any]:
-    """Return the options of the command for the instance, with a certificate."""
+def options(around: World, certfile: Path | None = None, keyfile: Path | None = None) -> dict[str, Any]:
+    """Return the options of the command for the instance, perhaps with a certificate."""
     given = {'app': APPLICATION, 'directory': str(ROOT), 'backend': [f'unix:{around.socket}']}
-    return {**given, 'certfile': str(certfile), **({'keyfile': str(keyfile)} if keyfile else {})}
+    return {**given, **{name: str(file) for name, file in (('certfile', certfile), ('keyfile', keyfile)) if file}}
 
 
 @contextmanager

@@ -112,14 +112,17 @@ def front(target: str, instances: Sequence[Instance], /, address: str = LOCALHOS
 def site(
     target: str, folder: Path, given: dict[str, Any], start: Start | None = None, address: str = LOCALHOST
 ) -> Iterator[Site]:
-    """Run a web server with a target's files, written into a folder, on a free port; `start` as in `started`."""
+    """Run a web server with a target's files, written into a folder, on a free port; `start` as in `started`.
+
+    With an empty address it listens on every interface.
+    """
+    known = address or LOCALHOST
     for _ in range(ATTEMPTS):
         port = free_port(address)
-        bind = format_bind(address, port)
-        with started(target, folder, {**given, 'listen': bind}, start) as process:
-            if listens(process, port, address):
+        with started(target, folder, {**given, 'listen': format_bind(address, port)}, start) as process:
+            if listens(process, port, known):
                 scheme = 'https' if 'certfile' in given else 'http'
-                yield Site(f'{scheme}://{bind}', folder, [], process)
+                yield Site(f'{scheme}://{format_bind(known, port)}', folder, [], process)
                 return
     said = (folder / 'front.log').read_text(encoding='utf-8', errors='replace')
     raise AssertionError(f'{target} does not start:\n{said}')

@@ -7,7 +7,9 @@ import pytest
 
 from bottle_deploy.errors import DeployError
 from tests.deployment.paths import DOLLARS, HOSTILE, World, assert_it_is_that_path, below, options, world
-from tests.deployment.sites import fetch_securely, public_folder, site
+from tests.deployment.sites import answered, fetch_securely, public_folder, site
+from tests.support.client import fetch
+from tests.support.requirements import require_ipv6
 
 
 @pytest.fixture(scope='module')
@@ -51,3 +53,10 @@ def test_a_key_that_it_would_not_find_is_refused(around: World) -> None:
     given = options(around, around.certificate, around.key)
     with pytest.raises(DeployError, match=wanted), public_folder() as folder, site('haproxy', folder, given):
         pass
+
+
+def test_every_interface_is_that_of_ipv6_too(around: World) -> None:
+    require_ipv6()
+    with public_folder() as folder, site('haproxy', folder, options(around), address='') as running:
+        seen = [fetch(url, '/') for url in (running.url, running.url.replace('127.0.0.1', '[::1]'))]
+        assert [answered(each.body)['client'] for each in seen] == ['127.0.0.1', '::1']

@@ -9,7 +9,9 @@ from bottle_deploy.errors import DeployError
 from bottle_deploy.plan import make_plan
 from bottle_deploy.targets import TARGETS
 from tests.deployment.paths import DOLLARS, HOSTILE, World, assert_it_is_that_path, below, options, world
-from tests.deployment.sites import fetch_securely, public_folder, site
+from tests.deployment.sites import answered, fetch_securely, public_folder, site
+from tests.support.client import fetch
+from tests.support.requirements import require_ipv6
 
 
 @pytest.fixture(scope='module')
@@ -40,3 +42,10 @@ def test_many_instances_fit_into_the_memory_that_they_share(tmp_path: Path) -> N
     for name, text in TARGETS['nginx'].files(make_plan(plan)).items():
         (tmp_path / name).write_text(text)
     TARGETS['nginx'].check(tmp_path)
+
+
+def test_every_interface_is_that_of_ipv6_too(around: World) -> None:
+    require_ipv6()
+    with public_folder() as folder, site('nginx', folder, options(around), address='') as running:
+        seen = [fetch(url, '/') for url in (running.url, running.url.replace('127.0.0.1', '[::1]'))]
+        assert [answered(each.body)['client'] for each in seen] == ['127.0.0.1', '::1']

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from bottle_deploy.plan import Backend, Plan
 
-UPSTREAM = 'unix:{}'
-
 
 def quote(value: str) -> str:
     """Return a value as nginx reads it: in double quotes unless it is plain.
@@ -40,7 +38,7 @@ def upstream(backend: Backend) -> str:
     Parameters:
         backend: the instance.
     """
-    return UPSTREAM.format(backend.path) if backend.path else backend.address
+    return f'unix:{backend.path}' if backend.path else backend.address
 
 
 def listen(plan: Plan) -> list[str]:

@@ -19,7 +19,7 @@ global
     user {{plan.user}}
     group {{plan.user}}
 % else:
-    # Where root starts it, as systemd does: user haproxy, and group haproxy
+    # Started by root, as systemd does, it stays root without two lines here: user haproxy, and group haproxy
 % end
 % if plan.tls:
     ssl-default-bind-options ssl-min-ver TLSv1.2
