@@ -183,11 +183,11 @@ def listens(process: 'subprocess.Popen[str]', port: int, host: str = LOCALHOST) 
     return False
 
 
-def fetch_securely(url: str, path: str, trusted: Path) -> Answer:
+def fetch_securely(url: str, path: str, trusted: Path, **headers: str) -> Answer:
     """Send a request over TLS to a web server that has to show a certificate for localhost."""
     port, context = urlsplit(url).port, ssl.create_default_context(cafile=trusted)
     with closing(HTTPSConnection('localhost', port, context=context, timeout=TIMEOUT)) as connection:
-        connection.request('GET', path)
+        connection.request('GET', path, headers=headers)
         response = connection.getresponse()
         return Answer(response.status, response.headers, response.read())
 

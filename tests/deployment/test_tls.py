@@ -25,12 +25,14 @@ def certificates(folder: Path) -> list[Path]:
 
 @pytest.mark.parametrize('balancer', BALANCERS)
 def test_the_application_knows_of_tls(balancer: str) -> None:
+    """Also where a client calls the balancer's own header one of its connection (RFC 9110, section 7.6.1)."""
     with public_folder() as folder, instance('waitress') as behind:
         [trusted, both] = certificates(folder)
         with front(balancer, [behind], certfile=str(both), host=['localhost']) as site:
-            seen = answered(fetch_securely(site.url, '/', trusted).body)
-            assert (seen['client'], seen['scheme']) == ('127.0.0.1', 'https')
-            assert seen['host'] == f'localhost:{urlsplit(site.url).port}'
+            for headers in ({}, {'Connection': 'close, X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-For'}):
+                seen = answered(fetch_securely(site.url, '/', trusted, **headers).body)
+                assert (seen['client'], seen['scheme']) == ('127.0.0.1', 'https')
+                assert seen['host'] == f'localhost:{urlsplit(site.url).port}'
 
 
 @pytest.mark.parametrize('balancer', [name for name in BALANCERS if name in HTTP_2])
