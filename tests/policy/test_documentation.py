@@ -31,3 +31,25 @@ def test_every_session_is_described() -> None:
 def test_every_server_is_in_the_table() -> None:
     servers = {folder.name for folder in PLUGINS if folder.name.startswith('bottle-server-')}
     assert servers == {name for name in first_cells('README.md') if name.startswith('bottle-server-')}
+
+
+HEADING = re.compile(r'^#+ (.+)$', re.MULTILINE)
+ANCHOR = re.compile(r'\]\((?!https?:)([^)#]*)#([^)]+)\)')
+
+
+def anchors(page: str) -> set[str]:
+    """Return the anchors that GitHub gives the headings of a page."""
+    titles = (
+        re.sub(r'[`*]', '', each).lower() for each in HEADING.findall(re.sub(r'(?s)^```.*?^```', '', page, flags=re.M))
+    )
+    return {re.sub(r'[^\w\- ]', '', title).replace(' ', '-') for title in titles}
+
+
+def test_links_into_pages_lead_to_headings() -> None:
+    lost = []
+    for page in [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *ROOT.glob('docs/**/*.md'), *ROOT.glob('*/*/README.md')]:
+        for path, anchor in ANCHOR.findall(page.read_text(encoding='utf-8')):
+            target = page.parent / path if path else page
+            if anchor not in anchors(target.read_text(encoding='utf-8')):
+                lost.append(f'{page.name}: {path}#{anchor}')
+    assert lost == []
