@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bottle_deploy.targets.apache import APACHE
 from bottle_deploy.targets.caddy import CADDY
 from bottle_deploy.targets.cgi import CGI
 from bottle_deploy.targets.compose import COMPOSE
@@ -9,6 +10,7 @@ from bottle_deploy.targets.docker import DOCKER
 from bottle_deploy.targets.gae import GAE
 from bottle_deploy.targets.haproxy import HAPROXY
 from bottle_deploy.targets.kubernetes import KUBERNETES
+from bottle_deploy.targets.lighttpd import LIGHTTPD
 from bottle_deploy.targets.mod_wsgi import MOD_WSGI
 from bottle_deploy.targets.nginx import NGINX
 from bottle_deploy.targets.pound import POUND
@@ -20,5 +22,20 @@ KINDS = {
     'platform': 'on a platform',
 }
 TARGETS = {
-    each.name: each for each in (NGINX, HAPROXY, POUND, CADDY, GAE, MOD_WSGI, CGI, COMPOSE, DOCKER, KUBERNETES, SYSTEMD)
+    each.name: each
+    for each in (
+        NGINX,
+        HAPROXY,
+        APACHE,
+        LIGHTTPD,
+        POUND,
+        CADDY,
+        GAE,
+        MOD_WSGI,
+        CGI,
+        COMPOSE,
+        DOCKER,
+        KUBERNETES,
+        SYSTEMD,
+    )
 }
