@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bottle_deploy.plan import Plan
 
 SOURCES = Path('/app')  # in the image
-USER_ID = 10001  # of nobody else: beyond the users of a distribution, and not 0 in anybody's namespace
+USER_ID = 10001  # a number, so that a cluster can see that it is not root; beyond those of distributions
 IMAGE = frozenset(
     {'server', 'name', 'directory', 'port', 'health', 'requirements', 'writable', 'image', 'env', *SERVING}
 )
@@ -50,6 +50,7 @@ def files(plan: Plan) -> dict[str, str]:
     Raises:
         DeployError: the requirements are where the image cannot be built from.
     """
+    folders = writable(plan)
     dockerfile = fill(
         'docker-Dockerfile.tpl',
         quote,
@@ -60,11 +61,12 @@ def files(plan: Plan) -> dict[str, str]:
         sources=SOURCES,
         packages=' '.join(packages(plan.server)),
         requirements=_requirements(plan),
-        folders=writable(plan),
+        folders=folders,
         probe=json.dumps(['python', '-I', '-c', PROBE.format(port=plan.port, path=plan.health)]),
         command=json.dumps(command(plan)),
     )
-    return {'Dockerfile': dockerfile, '.dockerignore': fill('docker-dockerignore.tpl', quote, plan=plan, folders=_below(writable(plan)))}
+    ignored = fill('docker-dockerignore.tpl', quote, plan=plan, folders=_below(folders))
+    return {'Dockerfile': dockerfile, '.dockerignore': ignored}
 
 
 def image(plan: Plan) -> str:
