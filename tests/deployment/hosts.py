@@ -7,7 +7,7 @@ from pathlib import Path
 from shutil import copytree, ignore_patterns
 from typing import Any
 
-from tests.deployment.sites import ROOT, Site, Start, public_folder, site
+from tests.deployment.sites import LOCALHOST, ROOT, Site, Start, public_folder, site
 from tests.support.distributions import EXTENSIONS, Distribution
 from tests.support.requirements import require_program
 
@@ -63,7 +63,9 @@ def application_folder(name: str = NAME) -> Iterator[Path]:
 
 
 @contextmanager
-def hosted(target: str, python: Path, start: Start | None = None, folder: str = NAME, **options: Any) -> Iterator[Site]:
+def hosted(
+    target: str, python: Path, start: Start | None = None, folder: str = NAME, address: str = LOCALHOST, **options: Any
+) -> Iterator[Site]:
     """Run an application inside a web server.
 
     Parameters:
@@ -71,6 +73,7 @@ def hosted(target: str, python: Path, start: Start | None = None, folder: str = 
         python: the interpreter that has Bottle, which any user may run: the fixture `public_python`.
         start: the command of the web server, for a target of several ones.
         folder: the name of the folder of the application.
+        address: where the web server listens.
         options: further options of the command, by their names; the application is the board unless they say else:
             `inside:app` is the other one.
     """
@@ -83,7 +86,7 @@ def hosted(target: str, python: Path, start: Start | None = None, folder: str = 
             'env': [f'BOARD_DB={directory.parent / DATA / "board.sqlite3"}'],
             **options,
         }
-        with site(target, directory, given, start) as running:
+        with site(target, directory, given, start, address) as running:
             yield running
 
 

@@ -1,9 +1,7 @@
 """Applications inside each web server that can run them, with the files that are generated for that."""
 
 import hashlib
-import http.client
 import os
-import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -14,11 +12,11 @@ import pytest
 from bottle_deploy.hosting import start_apache, start_lighttpd
 from tests.board_driver import drive_board
 from tests.deployment.hosts import hosted
-from tests.deployment.sites import Site, Start, answered, public_folder
+from tests.deployment.sites import Site, Start, answered, fetch_securely, public_folder
 from tests.support.certificates import certificate
-from tests.support.client import TIMEOUT, connect, fetch
+from tests.support.client import connect, fetch
 from tests.support.losses import LossClient
-from tests.support.requirements import require_program
+from tests.support.requirements import require_ipv6, require_program
 
 UPLOAD = os.urandom(20 << 20)
 SPOOFED = {
@@ -54,7 +52,7 @@ HOSTS = {
 every_host = pytest.mark.parametrize('host', HOSTS.values(), ids=HOSTS)
 
 
-@pytest.fixture(scope='module', params=HOSTS.values(), ids=HOSTS)
+@pytest.fixture(scope='module', params=HOSTS.values(), ids=list(HOSTS))
 def site(request: pytest.FixtureRequest, public_python: Path) -> Iterator[Site]:
     """Return a web server with an application in a folder of a hostile name, for tests that leave it as it is."""
     with public_folder() as folder:
@@ -64,6 +62,11 @@ def site(request: pytest.FixtureRequest, public_python: Path) -> Iterator[Site]:
         given = {'static': [f'/files={folder / HOSTILE}'], 'env': [f'VARIABLE={HOSTILE}'], 'max_body': '30M'}
         with request.param.run(public_python, folder=HOSTILE, app='inside:app', host=['127.0.0.1'], **given) as running:
             yield running
+
+
+def processes(site: Site) -> set[int]:
+    """Return the processes that answer."""
+    return {inside(site, '/')['pid'] for _ in range(20)}
 
 
 def inside(site: Site, path: str = '/inside/x', **headers: str) -> dict[str, Any]:
@@ -84,6 +87,10 @@ def test_paths_are_relative_to_its_folder_whatever_its_name(site: Site) -> None:
     assert said['encoding'] == 'utf-8'
 
 
+def test_extensions_wrap_it_as_they_do_everywhere(site: Site) -> None:
+    assert inside(site)['wrapped']
+
+
 @pytest.mark.parametrize(
     ('sent', 'path'),
     [('a/b', 'a/b'), ('a%20b', 'a b'), ('%E6%97%A5', '日'), ('a%2Fb', 'a/b'), ('a;b', 'a;b'), ('a+b%2Bc', 'a+b+c')],
@@ -100,6 +107,10 @@ def test_a_client_is_who_it_is(site: Site) -> None:
     seen = answered(fetch(site.url, '/', **SPOOFED).body)
     assert (seen['client'], seen['scheme'], seen['forwarded']) == ('127.0.0.1', 'http', [])
     assert seen['host'] == site.url.removeprefix('http://')
+
+
+def test_another_name_is_that_of_another_site(site: Site) -> None:
+    assert fetch(site.url, '/', Host='evil.example').status in {404, 421}
 
 
 @pytest.mark.parametrize('chunked', [False, True])
@@ -149,13 +160,16 @@ def test_a_response_that_does_not_come_is_not_awaited_for_ever(host: Host, publi
 def test_tls(host: Host, public_python: Path, tmp_path: Path) -> None:
     certfile, keyfile = certificate(tmp_path)
     with host.run(public_python, app='inside:app', certfile=certfile, keyfile=keyfile) as running:
-        address = running.url.removeprefix('https://')
-        context = ssl.create_default_context(cafile=certfile)
-        context.check_hostname = False  # it is that of localhost
-        with closing(http.client.HTTPSConnection(address, timeout=TIMEOUT, context=context)) as connection:
-            connection.request('GET', '/')
-            said = answered(connection.getresponse().read())
-    assert (said['scheme'], said['host']) == ('https', address)
+        said = answered(fetch_securely(running.url, '/', Path(certfile)).body)
+    assert said['scheme'] == 'https'
+
+
+@every_host
+def test_ipv6(host: Host, public_python: Path) -> None:
+    require_ipv6()
+    with host.run(public_python, app='inside:app', address='::1') as running:
+        said = inside(running, '/')
+        assert (said['client'], said['host']) == ('::1', running.url.removeprefix('http://'))
 
 
 def test_mod_wsgi_has_the_processes_that_were_asked_for(public_python: Path) -> None:
@@ -165,14 +179,24 @@ def test_mod_wsgi_has_the_processes_that_were_asked_for(public_python: Path) -> 
         assert fetch(running.url, '/healthz').status == 200
 
 
+def test_mod_wsgi_finds_an_environment_whatever_its_name(public_python: Path) -> None:
+    with public_folder() as folder:
+        (folder / HOSTILE).symlink_to(public_python.parent.parent)
+        with HOSTS['mod_wsgi'].run(folder / HOSTILE / 'bin' / 'python', app='inside:app') as running:
+            assert fetch(running.url, '/').status == 200
+
+
 def test_mod_wsgi_replaces_the_code_under_load(public_python: Path) -> None:
-    """A touch, and nobody notices but the processes."""
+    """A touch, and nobody notices but the processes; what runs is finished."""
     with ExitStack() as stack:
-        running = stack.enter_context(HOSTS['mod_wsgi'].run(public_python, app='inside:app'))
-        before = inside(running, '/')['pid']
+        running = stack.enter_context(HOSTS['mod_wsgi'].run(public_python, app='inside:app', workers='2'))
+        slow = stack.enter_context(closing(connect(running.url)))
+        before = processes(running)
         with LossClient(f'{running.url}/', RATE, keep_alive=False) as client:
             client.await_requests(BEFORE)
+            slow.request('GET', '/slow/1')
             (running.folder / 'app.wsgi').touch()
             client.await_requests(AFTER)
+        assert slow.getresponse().status == 200
         assert client.failed() == [], client.summary()
-        assert inside(running, '/')['pid'] != before
+        assert not before & processes(running)

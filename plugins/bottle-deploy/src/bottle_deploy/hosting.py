@@ -7,7 +7,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING
 
 from bottle.serving.addresses import format_bind
-from bottle_deploy import checking
+from bottle_deploy import checking, patterns
 from bottle_deploy.errors import DeployError
 from bottle_deploy.target import fill
 
@@ -23,7 +23,8 @@ SITE = frozenset(
 PACKAGED = {'apache': (80, 443), 'lighttpd': (80,)}  # the ports that a packaged web server listens on by itself
 APACHE_MODULES = ('mpm_event', 'authz_core', 'mime', 'alias', 'headers')
 # What clients say of themselves in these headers; the web server itself knows it.
-CLAIMS = ('Forwarded', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Port', 'X-Forwarded-Proto', 'X-Real-IP')
+FORWARDED = ('For', 'Host', 'Port', 'Prefix', 'Proto')
+CLAIMS = ('Forwarded', 'X-Real-IP', *(f'X-Forwarded-{each}' for each in FORWARDED))
 TRIAL = frozenset({'httpd.conf', 'lighttpd.conf'})  # what serves a site alone
 
 
@@ -79,11 +80,16 @@ def apache_files(plan: Plan, name: str, modules: Sequence[str], inner: str) -> d
         name: what the file of the site is called.
         modules: those that `inner` needs.
         inner: the directives that let the application answer, indented once.
+
+    Raises:
+        DeployError: the site and the main file would be called the same.
     """
+    if name in TRIAL:
+        raise DeployError(f'{name} is what a main file is called: give the service another --name')
     host, port = plan.listening
     address = format_bind(host, port) if host else str(port)
     exact = [each for each in plan.host if '*' not in each]
-    patterns = [each for each in plan.host if '*' in each]
+    wildcards = [each for each in plan.host if '*' in each]
     tls = ('ssl',) if plan.tls else ()
     facts = {
         'plan': plan,
@@ -92,7 +98,8 @@ def apache_files(plan: Plan, name: str, modules: Sequence[str], inner: str) -> d
         'address': address,
         'packaged': port in PACKAGED['apache'],
         'server': (exact or [plan.name])[0],
-        'aliases': exact[1:] + patterns if plan.host else ['*'],
+        'aliases': exact[1:] + wildcards if plan.host else ['*'],
+        'hosts': patterns.hosts(plan.host),
         'static': longest_first(plan),
         'claims': CLAIMS,
         'granted': apache_folder,
@@ -113,10 +120,10 @@ def lighttpd_files(plan: Plan, name: str, modules: Sequence[str], inner: str) ->
         inner: the settings that let the application answer, not indented.
     """
     host, port = plan.listening
-    facts = {'plan': plan, 'claims': CLAIMS, 'address': (host or '0.0.0.0', port), 'name': name}
+    bound = f'[{host}]' if ':' in host else host or '0.0.0.0'
+    facts = {'plan': plan, 'address': (bound, port), 'name': name}
     if plan.host:
-        names = '|'.join(map(_pattern, plan.host))
-        inner = f'$HTTP["host"] =~ {quote_lighttpd(f"^({names})(:[0-9]+)?$")} {{\n{indent(inner, "    ")}}}\n'
+        inner = f'$HTTP["host"] =~ "{patterns.hosts(plan.host)}" {{\n{indent(inner, "    ")}}}\n'
     if plan.tls:
         inner = fill('lighttpd-tls.conf.tpl', quote_lighttpd, plan=plan) + inner
     if plan.tls or host or port not in PACKAGED['lighttpd']:
@@ -142,11 +149,6 @@ def seconds(number: float) -> int:
         number: the time, in seconds.
     """
     return max(1, math.ceil(number))
-
-
-def _pattern(host: str) -> str:
-    """Return the regular expression of a host name, or of a pattern of them."""
-    return host.replace('.', '[.]').replace('*', '[^.]+')
 
 
 def check_apache(folder: Path) -> str:

@@ -11,6 +11,12 @@ Listen {{!address}}
 % if aliases:
     ServerAlias {{!' '.join(aliases)}}
 % end
+% if plan.host:
+    # For other names when no other site is there that would be asked
+    <If "%{HTTP_HOST} !~ /{{!hosts}}/i">
+        Redirect 421 "/"
+    </If>
+% end
 % if plan.tls:
     SSLEngine on
     SSLCertificateFile {{plan.certfile}}
