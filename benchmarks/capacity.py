@@ -5,7 +5,7 @@ python -m benchmarks.capacity --write         # put them into docs/capacity.md
 python -m benchmarks.capacity --rounds 1 nginx haproxy
 
 `wrk` asks for a small page, through files that `python -m bottle deploy` has written. What counts is the processor time
-of a request: unlike the rate, it hardly depends on what else the machine does.
+of a request: it depends less than the rate on what else the machine does.
 """
 
 from __future__ import annotations
