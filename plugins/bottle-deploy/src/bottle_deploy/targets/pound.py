@@ -5,11 +5,10 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING
 
-from bottle_deploy import checking
+from bottle_deploy import checking, patterns
 from bottle_deploy.target import PROXY, Target, fill
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from bottle_deploy.plan import Plan
@@ -25,16 +24,6 @@ def quote(value: str) -> str:
     return f'"{escaped}"'
 
 
-def pattern(hosts: Iterable[str]) -> str:
-    """Return the regular expression that matches the header `Host` of a site, with and without a port.
-
-    Parameters:
-        hosts: its names.
-    """
-    names = '|'.join(each.replace('.', '[.]').replace('*', '.+') for each in hosts)
-    return f'^({names})(:[0-9]+)?$'
-
-
 def files(plan: Plan) -> dict[str, str]:
     """Return the whole configuration.
 
@@ -44,7 +33,9 @@ def files(plan: Plan) -> dict[str, str]:
     host, port = plan.listening
     seconds = {'timeout': ceil(plan.timeout), 'grace': ceil(plan.graceful_timeout)}  # Pound takes whole ones
     return {
-        'pound.cfg': fill('pound.cfg.tpl', quote, plan=plan, host=host, port=port, hosts=pattern(plan.host), **seconds)
+        'pound.cfg': fill(
+            'pound.cfg.tpl', quote, plan=plan, host=host, port=port, hosts=patterns.hosts(plan.host), **seconds
+        )
     }
 
 

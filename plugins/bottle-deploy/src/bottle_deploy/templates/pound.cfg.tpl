@@ -18,7 +18,7 @@ Group {{plan.user}}
 % else:
 # Where root starts it, as systemd does: User "www-data", and Group "www-data"
 % end
-WorkerMaxCount 1024  # a thread for each connection of a client
+WorkerMaxCount 1024  # connections of clients, a thread for each
 ConnTO 2
 TimeOut {{!timeout}}
 Alive 2  # seconds until an instance that could not be reached is tried again
