@@ -24,6 +24,7 @@ from bottle import request, template
 def inside(path):
     return {
         'path': path,
+        'user': os.geteuid(),
         'folder': os.getcwd(),
         'page': template('page', name='visitor'),
         'variable': os.environ.get('VARIABLE'),

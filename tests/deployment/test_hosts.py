@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import pwd
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -91,6 +92,10 @@ def test_extensions_wrap_it_as_they_do_everywhere(site: Site) -> None:
     assert inside(site)['wrapped']
 
 
+def test_it_does_not_run_as_root_even_if_the_web_server_is_started_by_it(site: Site) -> None:
+    assert inside(site)['user'] != 0
+
+
 @pytest.mark.parametrize(
     ('sent', 'path'),
     [('a/b', 'a/b'), ('a%20b', 'a b'), ('%E6%97%A5', '日'), ('a%2Fb', 'a/b'), ('a;b', 'a;b'), ('a+b%2Bc', 'a+b+c')],
@@ -177,6 +182,12 @@ def test_mod_wsgi_has_the_processes_that_were_asked_for(public_python: Path) -> 
         said = inside(running)
         assert (said['multiprocess'], said['multithread']) == (True, False)
         assert fetch(running.url, '/healthz').status == 200
+
+
+def test_mod_wsgi_runs_as_the_user_that_was_asked_for(public_python: Path) -> None:
+    with HOSTS['mod_wsgi'].run(public_python, app='inside:app', user='daemon') as running:
+        # Only root can change it.
+        assert inside(running)['user'] == (os.geteuid() or pwd.getpwnam('daemon').pw_uid)
 
 
 def test_mod_wsgi_finds_an_environment_whatever_its_name(public_python: Path) -> None:
