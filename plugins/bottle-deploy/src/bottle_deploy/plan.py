@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SERVING = ('workers', 'threads', 'graceful_timeout', 'max_body')  # the portable options that a plan passes on
 AUTO = 'auto'
+FASTCGI = 'flup'  # the server that speaks it
 
 
 class Option(NamedTuple):
@@ -157,6 +158,16 @@ class Plan:
     def _numbers(self) -> range:
         return range(1, self.instances + 1)
 
+    @property
+    def trusted(self) -> str:
+        """Whose forwarded headers the instances on this machine believe, as `--trusted-proxies` takes it.
+
+        Nobody's with FastCGI, where the web server itself says who the client is.
+        """
+        if self.server == FASTCGI:
+            return ''
+        return 'unix' if self.sockets else '127.0.0.1'
+
     def arguments(self, bind: str, *, trusted: str = '') -> list[str]:
         """Return the arguments of `python -m bottle` that serve one instance.
 
@@ -177,7 +188,7 @@ class Plan:
         return [
             [
                 *(self.python, '-m', 'bottle'),
-                *self.arguments(each.bind, trusted='unix' if each.path else '127.0.0.1'),
+                *self.arguments(each.bind, trusted=self.trusted),
                 *(('--socket-mode', '660') if each.path else ()),  # the web server is in the group of its folder
             ]
             for each in (self.backends if self.is_local else ())

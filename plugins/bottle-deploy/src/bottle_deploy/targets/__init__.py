@@ -7,6 +7,7 @@ from bottle_deploy.targets.caddy import CADDY
 from bottle_deploy.targets.cgi import CGI
 from bottle_deploy.targets.compose import COMPOSE
 from bottle_deploy.targets.docker import DOCKER
+from bottle_deploy.targets.fastcgi import FASTCGI
 from bottle_deploy.targets.gae import GAE
 from bottle_deploy.targets.haproxy import HAPROXY
 from bottle_deploy.targets.kubernetes import KUBERNETES
@@ -26,15 +27,16 @@ TARGETS = {
     for each in (
         NGINX,
         HAPROXY,
-        APACHE,
-        LIGHTTPD,
         POUND,
         CADDY,
-        GAE,
+        APACHE,
+        LIGHTTPD,
         MOD_WSGI,
         CGI,
-        COMPOSE,
+        FASTCGI,
+        GAE,
         DOCKER,
+        COMPOSE,
         KUBERNETES,
         SYSTEMD,
     )

@@ -110,9 +110,7 @@ def command(plan: Plan) -> str:
     Raises:
         DeployError: systemd cannot name the interpreter.
     """
-    # FastCGI has no proxy that could be trusted: the web server says who the client is, and its headers are its own.
-    trusted = '' if plan.server == 'flup' else 'unix' if plan.sockets else '127.0.0.1'
-    arguments = ['-m', 'bottle', *plan.arguments('', trusted=trusted)]
+    arguments = ['-m', 'bottle', *plan.arguments('', trusted=plan.trusted)]
     return ' '.join([quote_program(plan.python), *map(quote_argument, arguments)])
 
 
