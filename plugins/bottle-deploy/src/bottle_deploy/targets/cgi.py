@@ -73,17 +73,7 @@ def check(folder: Path) -> str:
     Raises:
         DeployError: none is installed, or one refuses its files.
     """
-    installed = [each for program, each in CHECKERS.items() if _is_installed(program)]
-    if not installed:
-        raise DeployError(f'neither {" nor ".join(CHECKERS)} is installed here: check the files where one is')
-    return '\n'.join(filter(None, [each(folder) for each in installed]))
-
-
-def _is_installed(program: str) -> bool:
-    try:
-        return bool(checking.find(program))
-    except DeployError:
-        return False
+    return checking.run_installed(CHECKERS, folder)
 
 
 CGI = Target(
