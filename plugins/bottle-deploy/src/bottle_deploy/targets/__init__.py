@@ -15,6 +15,7 @@ from bottle_deploy.targets.lighttpd import LIGHTTPD
 from bottle_deploy.targets.mod_wsgi import MOD_WSGI
 from bottle_deploy.targets.nginx import NGINX
 from bottle_deploy.targets.pound import POUND
+from bottle_deploy.targets.procfile import PROCFILE
 from bottle_deploy.targets.systemd import SYSTEMD
 
 KINDS = {
@@ -39,5 +40,6 @@ TARGETS = {
         COMPOSE,
         KUBERNETES,
         SYSTEMD,
+        PROCFILE,
     )
 }
