@@ -83,7 +83,7 @@ def test_instances_on_ports_share_the_requests(front: str) -> None:
     with ExitStack() as stack:
         require_program(front)
         directory = stack.enter_context(application_folder())
-        given = {'app': 'inside:app', 'name': NAME, 'directory': str(directory)}
+        given: dict[str, Any] = {'app': 'inside:app', 'name': NAME, 'directory': str(directory)}
         arguments = make_plan({**given, 'server': 'flup'}).arguments('127.0.0.1:0')
         instances = [
             stack.enter_context(serving([sys.executable, '-m', 'bottle', *arguments], directory)) for _ in range(2)

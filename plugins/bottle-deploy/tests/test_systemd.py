@@ -10,6 +10,7 @@ import pytest
 from bottle_deploy.errors import DeployError
 from bottle_deploy.plan import make_plan
 from bottle_deploy.targets import TARGETS
+from bottle_deploy.targets.systemd import HOMES
 from tests.deployment.sites import public_folder
 from tests.deployment.units import Reading, reading
 
@@ -119,10 +120,11 @@ def test_its_user(folder: Path) -> None:
     assert 'DynamicUser' not in written(folder, user='web')['myapp.service']
 
 
+@pytest.mark.parametrize('home', HOMES)
 @pytest.mark.parametrize('option', ['directory', 'python', 'writable'])
-def test_homes_are_hidden_unless_it_lives_there(folder: Path, option: str) -> None:
+def test_homes_are_hidden_unless_it_lives_there(folder: Path, option: str, home: str) -> None:
     away = {'directory': '/srv/myapp', 'python': '/usr/bin/python3', 'user': 'web', 'writable': ['/srv/data']}
-    there = ['/home/web/data'] if option == 'writable' else '/home/web/myapp'
+    there = [f'{home}/data'] if option == 'writable' else f'{home}/myapp'
     assert read(folder, **away).one('ProtectHome') == 'yes'
     assert read(folder, **{**away, option: there}).one('ProtectHome') == 'read-only'
 
