@@ -68,6 +68,14 @@ def test_files_are_written_where_their_program_is_missing(
     assert 'try it' not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize('target', TARGETS)
+def test_no_file_is_another_one(target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for trial in TARGETS[target].trial:
+        code = deploy(target, 'myapp:app', '--name', Path(trial).stem, '--out', str(tmp_path))
+        assert (code, list(tmp_path.iterdir())) == (1, [])
+        assert 'give another --name' in capsys.readouterr().err
+
+
 def test_every_target_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         deploy('--help')

@@ -45,7 +45,7 @@ def deploy(arguments: Sequence[str]) -> int:
     names = [name for name in plan_options() if getattr(options, name) not in (None, [])]
     given = {name: getattr(options, name) for name in names}
     target.refuse_unused(given_names(given))
-    files = target.files(make_plan(given))
+    files = target.make(make_plan(given))
     if options.out:
         _write(files, options.out)
         _say_what_is_next(target, files, options.out)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SERVING = ('workers', 'threads', 'graceful_timeout', 'max_body')  # the portable options that a plan passes on
 AUTO = 'auto'
+HOLDING = ('rocket', 'rocket3')  # whoever keeps a connection to them open holds one of their threads
 FASTCGI = 'flup'  # the server that speaks it
 
 
@@ -139,6 +140,11 @@ class Plan:
     def is_local(self) -> bool:
         """Whether the instances are on this machine, started with `launches`."""
         return not self.backend
+
+    @property
+    def keeps_connections(self) -> bool:
+        """Whether a balancer may keep connections to an instance open while nothing is asked on them."""
+        return self.server not in HOLDING
 
     @property
     def listening(self) -> tuple[str, int]:

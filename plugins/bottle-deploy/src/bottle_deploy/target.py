@@ -48,6 +48,21 @@ class Target:
     start: Callable[[Path], Sequence[str]] | None = None
     trial: frozenset[str] = field(default=frozenset())
 
+    def make(self, plan: Plan) -> Mapping[str, str]:
+        """Return the contents of the files by their names.
+
+        Parameters:
+            plan: what is to be deployed.
+
+        Raises:
+            DeployError: two of them would have one name, or a value cannot be said in the language of a file.
+        """
+        if f'{plan.name}.conf' in self.trial:
+            raise DeployError(
+                f'{plan.name}.conf is the file for trying {self.name}: give another --name than {plan.name}'
+            )
+        return self.files(plan)
+
     def refuse_unused(self, given: Sequence[str]) -> None:
         """Refuse options that have no effect on this target.
 

@@ -79,6 +79,9 @@
 			}
 			flush_interval -1 # streams reach the client as they come
 			transport http {
+% if not plan.keeps_connections:
+				keepalive off # each would hold a thread of the instance
+% end
 				dial_timeout 2s
 				response_header_timeout {{!timeout}}
 				read_timeout {{!timeout}}

@@ -18,7 +18,9 @@ upstream {{plan.name}} {
 % for each in upstreams:
     server {{each}} max_fails=1 fail_timeout=2s;  # out for 2 s after a failure, then tried again
 % end
+% if plan.keeps_connections:
     keepalive 32;
+% end
 }
 
 # The port as the client has written it. $host is what server_name was compared with; $http_host may be another name.
