@@ -23,7 +23,7 @@ ifeq ($(filter $(SERVER),$(SERVERS)),)
 serve: ; @$(error no server is called "$(SERVER)"; there are: $(SERVERS))
 else
 serve: $(STAMPS)/server-$(SERVER) ## serve the example application (SERVER=waitress PORT=8080)
-	cd examples/board && exec ../../$(IN_VENV) -m bottle -s $(SERVER) -b 127.0.0.1:$(PORT) app:app
+	cd examples/board && exec ../../$(IN_VENV) -m bottle -s $(subst -,_,$(SERVER)) -b 127.0.0.1:$(PORT) app:app
 endif
 
 test: $(STAMPS)/server-$(SERVER) $(STAMPS)/nox ## run every check and test

@@ -54,7 +54,7 @@ Data = dict[str, Any]
 
 def expected_servers() -> list[str]:
     """Return the names of all servers: those of the folders in plugins/, and what else is installed."""
-    folders = {path.parent.name.removeprefix(PREFIX) for path in ROOT.glob(f'plugins/{PREFIX}*/pyproject.toml')}
+    folders = {path.parent.name.removeprefix(PREFIX).replace('-', '_') for path in ROOT.glob(f'plugins/{PREFIX}*/pyproject.toml')}
     return sorted((folders | set(server_names)) - {'auto'})
 
 
