@@ -146,11 +146,13 @@ def test_an_undeclared_body_is_streamed_and_closed_once() -> None:
     closed: list[bool] = []
     steps: list[int] = []
 
-    class Body:
-        def __iter__(self) -> Iterator[bytes]:
-            for step in range(3):
-                steps.append(step)
-                yield b'x'
+    class Body:  # its own iterator, whose end must not be taken for that of the body
+        def __iter__(self) -> 'Body':
+            return self
+
+        def __next__(self) -> bytes:
+            steps.append(len(steps))
+            return b'x'
 
         def close(self) -> None:
             closed.append(True)
