@@ -92,6 +92,9 @@ class ServerAdapter:
             under `ssl_context` the name of the option that takes an `ssl.SSLContext`. Their values are handed to it
             under these names.
         marks_chunked: whether the environ of a chunked request has HTTP_TRANSFER_ENCODING although it is decoded.
+        says_when_ready: whether `serve` calls `on_ready` once it listens, as an adapter should that binds by itself;
+            else that is said before `serve` is called.
+        on_ready: set by the runner; tells whoever waits for it that `url` is being listened on.
         quiet: whether the adapter and its backend should print nothing.
         logs_requests: whether the backend may log requests as it does by itself; False when the core logs them.
         shares_sockets: whether other processes accept on the same sockets.
@@ -105,6 +108,8 @@ class ServerAdapter:
     native_call: ClassVar[str] = ''
     native_names: ClassVar[Mapping[str, str]] = {}
     marks_chunked: ClassVar[bool] = False
+    says_when_ready: ClassVar[bool] = False
+    on_ready: Callable[[], object] = staticmethod(bool)
     quiet: bool = False
     logs_requests: bool = True
     shares_sockets: bool = False

@@ -245,9 +245,8 @@ def _serve_until_signalled(ready: Ready, application: WSGIApplication, worker: W
         bound.extend(_bind(ready, worker))
         activity = stack.enter_context(worker.watching_over(options)) if worker and not own_processes else None
         application = assembled(application, adapter, options, activity)
-        if worker is None:
-            announce(ready, bound)
-        _serve(adapter, application, bound, worker.report_ready if worker else None)
+        adapter.on_ready = worker.report_ready if worker else partial(announce, ready, bound)
+        _serve(adapter, application, bound, None if adapter.says_when_ready else adapter.on_ready)
 
 
 def _run_legacy(ready: Ready, application: WSGIApplication, worker: Worker | None) -> None:

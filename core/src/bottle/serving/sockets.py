@@ -14,7 +14,7 @@ from bottle.errors import BindError
 from bottle.serving.addresses import FD_PREFIX, UNIX_PREFIX, parse_bind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 BACKLOG = 1024
 FIRST_INHERITED_FD = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
@@ -72,6 +72,27 @@ def listen(host: str, port: int, *, backlog: int = BACKLOG, mode: int | None = N
         listener.close()
         raise _bind_error(error, host, port) from error
     return listener
+
+
+@contextlib.contextmanager
+def reserved(host: str, port: int) -> Iterator[socket.socket]:
+    """Keep an address for a server that binds by itself, for the length of a `with` block.
+
+    What is yielded is bound and does not listen, and so does not keep the server out (`SO_REUSEADDR`).
+
+    Parameters:
+        host: a host name, an IPv4 or IPv6 address, or an empty string for every IPv4 interface.
+        port: the TCP port; 0 lets the system choose one.
+
+    Raises:
+        BindError: the address cannot be listened on.
+    """
+    with contextlib.closing(listen(host, port)) as probe:
+        family, address = probe.family, probe.getsockname()
+    with socket.socket(family) as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(address)
+        yield held
 
 
 def inherited() -> list[socket.socket]:
