@@ -109,7 +109,7 @@ class OptionsSuite:
             refused = attempt(subject_name, *arguments(GIVEN[name]))
             assert refused.code != 0, name
             [line] = refused.lines
-            needed = [each for each in GIVEN[name] if each in line]
+            needed = [each for each, value in GIVEN[name].items() if each in line or str(value) in line]
             assert needed, line
             assert repr(adapter.name) in line
 
