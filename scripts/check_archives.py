@@ -35,8 +35,9 @@ def wheel_faults(path: Path) -> Iterator[str]:
         yield 'no py.typed'
     if any('tests' in file.split('/') for file in names):
         yield 'tests would be installed'
-    if name.startswith(SERVER_PREFIX) and not points.has_option('bottle.servers', name.removeprefix(SERVER_PREFIX)):
-        yield f'no entry point {name.removeprefix(SERVER_PREFIX)} in the group bottle.servers'
+    server = name.removeprefix(SERVER_PREFIX).replace('-', '_')
+    if name.startswith(SERVER_PREFIX) and not points.has_option('bottle.servers', server):
+        yield f'no entry point {server} in the group bottle.servers'
 
 
 def sdist_faults(path: Path) -> Iterator[str]:

@@ -53,7 +53,7 @@ def documented_options(page: Path) -> list[str]:
     'page', sorted(ROOT.glob('plugins/bottle-server-*/README.md')), ids=lambda page: page.parent.name
 )
 def test_options_in_a_readme_are_known(page: Path) -> None:
-    adapter = server_names[page.parent.name.removeprefix('bottle-server-')]()
+    adapter = server_names[page.parent.name.removeprefix('bottle-server-').replace('-', '_')]()
     known = adapter.native_options() or ()
     options = documented_options(page)
     assert bool(options) == bool(known)

@@ -15,7 +15,9 @@ from tests.support.sources import PLUGINS
 
 GROUP = 'paste.server_runner'
 PREFIX = 'bottle-server-'
-FOLDERS = {folder.name.removeprefix(PREFIX): folder for folder in PLUGINS if folder.name.startswith(PREFIX)}
+FOLDERS = {
+    folder.name.removeprefix(PREFIX).replace('-', '_'): folder for folder in PLUGINS if folder.name.startswith(PREFIX)
+}
 PER_REQUEST = ('cgi',)  # a web server starts it for one request, and pserve would have nothing to serve
 # What Paste Deploy does with `use = egg:DISTRIBUTION#NAME`, and with the texts below it.
 PSERVE = """\

@@ -62,7 +62,8 @@ def test_a_page_without_a_part_is_refused() -> None:
 def test_the_page_has_every_server() -> None:
     text = PAGE.read_text()
     assert [name for name in expected_servers() if f'`{name}`' not in text] == []
-    assert {path.name.removeprefix(PREFIX) for path in ROOT.glob(f'plugins/{PREFIX}*')} <= set(server_names)
+    folders = {path.name.removeprefix(PREFIX).replace('-', '_') for path in ROOT.glob(f'plugins/{PREFIX}*')}
+    assert folders <= set(server_names)
 
 
 def test_the_page_has_every_deviation() -> None:

@@ -12,7 +12,7 @@ from tests.support.sources import PLUGINS
 PREFIX = 'bottle-server-'
 # These need more than an empty environment: another interpreter, a web server, a backend that is built by hand.
 NEED_MORE = {'diesel', 'fapws3', 'flup', 'meinheld'}
-FOUND = {folder.name.removeprefix(PREFIX) for folder in PLUGINS if folder.name.startswith(PREFIX)}
+FOUND = {folder.name.removeprefix(PREFIX).replace('-', '_') for folder in PLUGINS if folder.name.startswith(PREFIX)}
 SERVERS = sorted(FOUND - NEED_MORE)
 BUILTIN = {'auto', 'wsgiref'}
 PROGRAM = """\

@@ -48,7 +48,7 @@ def pyproject_faults(folder: Path, text: str) -> Iterator[str]:
     if 'bottle>=1,<2' not in [line.replace(' ', '') for line in project.get('dependencies', [])]:
         yield 'it does not depend on bottle>=1,<2'
     if folder.name.startswith(SERVER_PREFIX):
-        names = [folder.name.removeprefix(SERVER_PREFIX), *ALIASES.get(folder.name, [])]
+        names = [folder.name.removeprefix(SERVER_PREFIX).replace('-', '_'), *ALIASES.get(folder.name, [])]
         if project.get('entry-points', {}).get('bottle.servers') != dict.fromkeys(names, import_name(folder)):
             yield f'the entry points in bottle.servers are not {" and ".join(names)} = "{import_name(folder)}"'
 
@@ -105,7 +105,7 @@ def test_an_adapter_is_one_short_module(folder: Path) -> None:
 @adapters
 def test_listing_an_adapter_does_not_import_its_backend(folder: Path) -> None:
     module = tree(folder / 'src' / import_name(folder) / '__init__.py')
-    assert not is_module_level_import_of(module, folder.name.removeprefix(SERVER_PREFIX))
+    assert not is_module_level_import_of(module, folder.name.removeprefix(SERVER_PREFIX).replace('-', '_'))
 
 
 def test_a_wrong_layout_is_found() -> None:
