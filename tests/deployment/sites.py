@@ -27,6 +27,16 @@ LOCALHOST = '127.0.0.1'
 ROOT = Path(__file__).parent.parent.parent
 APPLICATION = 'tests.deployment.application:app'
 PROGRAMS = {'apache': 'apache2'}  # where a target's program is not called as it is
+SPOOFED = {  # what a client may say of itself, and nobody believe
+    'Forwarded': 'for=192.0.2.1;proto=https;host=evil.example',
+    'X-Forwarded-For': '192.0.2.1',
+    'X-Forwarded-Host': 'evil.example',
+    'X-Forwarded-Port': '1',
+    'X-Forwarded-Prefix': '/evil',
+    'X-Forwarded-Proto': 'https',
+    'X-Real-IP': '192.0.2.1',
+    'X_Forwarded_For': '192.0.2.2',  # the same variable in an environ
+}
 ATTEMPTS = 5  # a web server binds its port by itself, and somebody may be quicker
 Start = Callable[[Path], Sequence[str]]  # as Target.start
 PAUSE = 0.02  # seconds between two looks at who listens: a web server does not tell

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bottle_deploy.targets import TARGETS
-from tests.deployment.sites import PAUSE, Instance, Site, answered, front, instance, public_folder
+from tests.deployment.sites import PAUSE, SPOOFED, Instance, Site, answered, front, instance, public_folder
 from tests.support.client import TIMEOUT, connect, fetch, interrupted
 from tests.support.losses import OK, LossClient
 from tests.support.requirements import require_ipv6
@@ -21,16 +21,6 @@ BALANCERS = [name for name, target in TARGETS.items() if target.kind == 'balance
 SERVERS = ('waitress', 'gevent')
 REQUESTS = 100  # enough that 40 to 60% is not a matter of chance for who takes turns
 UPLOAD = os.urandom(20 << 20)
-SPOOFED = {
-    'Forwarded': 'for=192.0.2.1;proto=https;host=evil.example',
-    'X-Forwarded-For': '192.0.2.1',
-    'X-Forwarded-Host': 'evil.example',
-    'X-Forwarded-Port': '1',
-    'X-Forwarded-Prefix': '/evil',
-    'X-Forwarded-Proto': 'https',
-    'X-Real-IP': '192.0.2.1',
-    'X_Forwarded_For': '192.0.2.2',  # the same variable in an environ
-}
 HELD = 4  # requests, as many as every server answers at once
 RATE = 100.0  # requests per second
 BEFORE, AFTER = 50, 200  # requests around what happens to an instance

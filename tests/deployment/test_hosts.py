@@ -13,20 +13,13 @@ import pytest
 from bottle_deploy.hosting import start_apache, start_lighttpd
 from tests.board_driver import drive_board
 from tests.deployment.hosts import hosted
-from tests.deployment.sites import Site, Start, answered, fetch_securely, public_folder
+from tests.deployment.sites import SPOOFED, Site, Start, answered, fetch_securely, public_folder
 from tests.support.certificates import certificate
 from tests.support.client import connect, fetch
 from tests.support.losses import LossClient
 from tests.support.requirements import require_ipv6, require_program
 
 UPLOAD = os.urandom(20 << 20)
-SPOOFED = {
-    'X-Forwarded-For': '192.0.2.1',
-    'X-Forwarded-Proto': 'https',
-    'X-Forwarded-Host': 'evil.example',
-    'Forwarded': 'for=192.0.2.1;proto=https;host=evil.example',
-    'X-Real-IP': '192.0.2.1',
-}
 HOSTILE = ' a  b"c\'d\\e$f%{g}#h;i<k>~n\\"ü'  # the name of a folder, or a value
 RATE = 100.0  # requests per second
 BEFORE, AFTER = 50, 200  # requests around what happens to the application

@@ -114,6 +114,7 @@ def bundle(server_name: str, folder: Path) -> dict[str, Any]:
         'backlog': BACKLOG,
         'graceful_timeout': 0.4,
         'max_body': '1K',
+        'health': '/healthz',
         'trusted_proxies': [f'{PROXY}/32'],
         'access_log': 'json',
         'access_log_file': f'{folder}/access.log',
@@ -136,6 +137,7 @@ def test_every_option_from_every_source(server_name: str, source: str, tmp_path:
         scheme = 'https' if 'keyfile' in options else 'http'
         assert told(url, PROXY) == ['192.0.2.7', 'https', 'shop.example']
         assert told(url, '127.0.0.1') == ['127.0.0.1', scheme, url.split('/')[2]]
+        assert ask(url, '/healthz').body == b'ready\n'
         assert ask(url, '/echo', b'x' * 1024).status == 200
         assert ask(url, '/echo', b'x' * 1025).status == 413
         if 'threads' in options:

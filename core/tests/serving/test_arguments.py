@@ -25,6 +25,7 @@ TYPED: dict[str, tuple[list[str], Any]] = {  # an option as it is typed, and wha
     'cert': (['--cert', 'adhoc'], 'adhoc'),
     'max_body': (['--max-body', '1M'], 1 << 20),
     'trusted_proxies': (['--trusted-proxies', '10.0.0.0/8,unix'], ('10.0.0.0/8', 'unix')),
+    'health': (['--health', '/healthz'], '/healthz'),
     'access_log': (['--access-log', 'json'], 'json'),
     'access_log_file': (['--access-log', 'json', '--access-log-file', 'f'], 'f'),
     'quiet': (['-q'], True),

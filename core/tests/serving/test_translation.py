@@ -30,6 +30,7 @@ OPTIONS: dict[str, dict[str, Any]] = {  # one way to give each option, with what
     'cert': {'cert': 'adhoc'},
     'max_body': {'max_body': 9},
     'trusted_proxies': {'trusted_proxies': 'unix'},
+    'health': {'health': '/healthz'},
     'access_log': {'access_log': 'common'},
     'access_log_file': {'access_log_file': 'f', 'access_log': 'common'},
     'quiet': {'quiet': True},
@@ -154,7 +155,7 @@ def kinds(adapter: type[ServerAdapter]) -> dict[str, set[str]]:
 
 
 ALWAYS = {
-    *('server', 'max_body', 'trusted_proxies', 'access_log', 'access_log_file', 'quiet'),
+    *('server', 'max_body', 'health', 'trusted_proxies', 'access_log', 'access_log_file', 'quiet'),
     *('reload_interval', 'reload_include', 'reload_exclude'),
 }
 SOCKETS = {'bind', 'backlog', 'socket_mode'}

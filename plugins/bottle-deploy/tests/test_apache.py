@@ -13,7 +13,7 @@ import pytest
 from bottle_deploy.errors import DeployError
 from bottle_deploy.plan import make_plan
 from bottle_deploy.targets import TARGETS
-from tests.deployment.paths import DOLLARS, HOSTILE, World, assert_it_is_that_path, below, options, world
+from tests.deployment.paths import DOLLARS, HOSTILE, World, assert_it_is_that_path, below, options
 from tests.deployment.sites import (
     APPLICATION,
     ROOT,
@@ -30,13 +30,6 @@ from tests.support.processes import serving
 
 NO_SOCKET = [name for name in HOSTILE if set(name) & set('=|?#')]
 NO_PATH = [name for name in DOLLARS if '${' in name]
-
-
-@pytest.fixture(scope='module')
-def around() -> Iterator[World]:
-    """Return an instance on a unix socket and a certificate."""
-    with world() as running:
-        yield running
 
 
 @pytest.mark.parametrize('name', [name for name in (*HOSTILE, *DOLLARS) if name not in {*NO_SOCKET, *NO_PATH}])

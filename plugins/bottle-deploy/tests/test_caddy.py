@@ -16,20 +16,13 @@ import pytest
 from bottle_deploy.errors import DeployError
 from bottle_deploy.plan import make_plan
 from bottle_deploy.targets import TARGETS
-from tests.deployment.paths import DOLLARS, HOSTILE, World, assert_it_is_that_path, below, options, world
+from tests.deployment.paths import DOLLARS, HOSTILE, World, assert_it_is_that_path, below, options
 from tests.deployment.sites import Site, fetch_securely, front, instance, public_folder, site
 from tests.support.client import TIMEOUT, fetch, raw, read_all
 from tests.support.requirements import require_program
 
 REFUSED = [name for name in (*HOSTILE, *DOLLARS) if set(name) & set('`{:')]
 LIMIT = 1000  # bytes of a body
-
-
-@pytest.fixture(scope='module')
-def around() -> Iterator[World]:
-    """Return an instance on a unix socket and a certificate."""
-    with world() as running:
-        yield running
 
 
 @pytest.fixture(scope='module')

@@ -1,22 +1,14 @@
 """HAProxy: values in the language of its configuration, and where it looks for keys."""
 
-from collections.abc import Iterator
 from shutil import copyfile
 
 import pytest
 
 from bottle_deploy.errors import DeployError
-from tests.deployment.paths import DOLLARS, HOSTILE, World, assert_it_is_that_path, below, options, world
+from tests.deployment.paths import DOLLARS, HOSTILE, World, assert_it_is_that_path, below, options
 from tests.deployment.sites import answered, fetch_securely, public_folder, site
 from tests.support.client import fetch
 from tests.support.requirements import require_ipv6
-
-
-@pytest.fixture(scope='module')
-def around() -> Iterator[World]:
-    """Return an instance on a unix socket and a certificate."""
-    with world() as running:
-        yield running
 
 
 @pytest.mark.parametrize('name', HOSTILE)

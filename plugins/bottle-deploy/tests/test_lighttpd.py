@@ -1,6 +1,5 @@
 """lighttpd: values in the language of its configuration, and what it does in its own way."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,16 +7,9 @@ import pytest
 from bottle_deploy.errors import DeployError
 from bottle_deploy.plan import make_plan
 from bottle_deploy.targets import TARGETS
-from tests.deployment.paths import DOLLARS, HOSTILE, World, assert_it_is_that_path, options, world
+from tests.deployment.paths import DOLLARS, HOSTILE, World, assert_it_is_that_path, options
 from tests.deployment.sites import fetch_securely, front, instance, public_folder, site
 from tests.support.client import fetch
-
-
-@pytest.fixture(scope='module')
-def around() -> Iterator[World]:
-    """Return an instance on a unix socket and a certificate."""
-    with world() as running:
-        yield running
 
 
 @pytest.mark.parametrize('name', [*HOSTILE, *DOLLARS])

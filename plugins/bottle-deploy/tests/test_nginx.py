@@ -1,6 +1,5 @@
 """nginx: values in the language of its configuration, and where its files go."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,17 +7,10 @@ import pytest
 from bottle_deploy.errors import DeployError
 from bottle_deploy.plan import make_plan
 from bottle_deploy.targets import TARGETS
-from tests.deployment.paths import DOLLARS, HOSTILE, World, assert_it_is_that_path, below, options, world
+from tests.deployment.paths import DOLLARS, HOSTILE, World, assert_it_is_that_path, below, options
 from tests.deployment.sites import answered, fetch_securely, public_folder, site
 from tests.support.client import fetch
 from tests.support.requirements import require_ipv6
-
-
-@pytest.fixture(scope='module')
-def around() -> Iterator[World]:
-    """Return an instance on a unix socket and a certificate."""
-    with world() as running:
-        yield running
 
 
 @pytest.mark.parametrize('name', HOSTILE)

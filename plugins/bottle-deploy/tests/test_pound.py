@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from tests.deployment.paths import DOLLARS, HOSTILE, World, assert_it_is_that_path, world
+from tests.deployment.paths import DOLLARS, HOSTILE, World, assert_it_is_that_path
 from tests.deployment.sites import Site, answered, front, instance
 from tests.support.client import TIMEOUT, fetch, raw, read_all
 
@@ -17,13 +17,6 @@ SPOOFED = (
     ['X-FORWARDED-PROTO: https', 'X-Forwarded-Proto: https', 'FORWARDED: for=192.0.2.1', 'x-real-ip: 192.0.2.1'],
     ['X-Forwarded-Host: evil.example', 'X-Forwarded-Port: 1', 'X-Forwarded-Prefix: /evil'],
 )
-
-
-@pytest.fixture(scope='module')
-def around() -> Iterator[World]:
-    """Return an instance on a unix socket and a certificate."""
-    with world() as running:
-        yield running
 
 
 @pytest.fixture(scope='module')

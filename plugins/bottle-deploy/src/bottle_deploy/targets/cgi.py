@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bottle_deploy import checking
@@ -24,8 +25,6 @@ from bottle_deploy.hosting import (
 from bottle_deploy.target import Target, fill
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bottle_deploy.plan import Plan
 
 CHECKERS = {'apache2': check_apache, 'lighttpd': check_lighttpd}
@@ -64,18 +63,6 @@ def files(plan: Plan) -> dict[str, str]:
     }
 
 
-def check(folder: Path) -> str:
-    """Have each of the web servers that is installed validate its files.
-
-    Parameters:
-        folder: where they are.
-
-    Raises:
-        DeployError: none is installed, or one refuses its files.
-    """
-    return checking.run_installed(CHECKERS, folder)
-
-
 CGI = Target(
     name='cgi',
     kind='host',
@@ -83,6 +70,6 @@ CGI = Target(
     uses=SITE,
     files=files,
     trial=TRIAL,
-    check=check,
+    check=partial(checking.run_installed, CHECKERS),
     start=start_lighttpd,
 )

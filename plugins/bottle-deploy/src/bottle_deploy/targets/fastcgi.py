@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from functools import partial
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,6 @@ from bottle_deploy.target import INSTANCES, Target, duration, fill
 from bottle_deploy.targets import apache, nginx
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bottle_deploy.plan import Plan
 
 CHECKERS = {'nginx': nginx.check, 'lighttpd': check_lighttpd, 'apache2': check_apache}
@@ -74,18 +73,6 @@ def _nginx_files(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
     return {f'{name}.conf': site, 'nginx.conf': trial}
 
 
-def check(folder: Path) -> str:
-    """Have each of the web servers that is installed validate its files.
-
-    Parameters:
-        folder: where they are.
-
-    Raises:
-        DeployError: none is installed, or one refuses its files.
-    """
-    return checking.run_installed(CHECKERS, folder)
-
-
 FASTCGI = Target(
     name='fastcgi',
     kind='host',
@@ -93,6 +80,6 @@ FASTCGI = Target(
     uses=SITE - {'env'} | INSTANCES | {'health', 'graceful_timeout'},
     files=files,
     trial=TRIAL | {'nginx.conf'},
-    check=check,
+    check=partial(checking.run_installed, CHECKERS),
     start=nginx.start,
 )
