@@ -161,6 +161,19 @@ def test_the_path_is_what_was_sent(tmp_path: Path) -> None:
         assert about(server, '/about/a%2Fb//c')['environ']['PATH_INFO'] == '/about/a/b//c'
 
 
+def test_a_process_that_cannot_load_anything_ends_it(tmp_path: Path) -> None:
+    """Apache by itself would go on, and try again with each request."""
+    (tmp_path / 'broken').mkdir()
+    (tmp_path / 'broken' / 'bottle.py').write_text('raise ImportError("the reason")')
+    text = f"{WHO}run(server='mod_wsgi', port=0, envvars_script='variables')"
+    (tmp_path / 'program.py').write_text(text)
+    (tmp_path / 'variables').write_text(f'export PYTHONPATH={tmp_path}/broken\n')
+    done = attempt([sys.executable, 'program.py'], tmp_path)
+    assert done.returncode == 1
+    assert 'bottle: Apache: [error] ImportError: the reason\n' in done.stderr
+    assert done.stderr.endswith('bottle: Apache has ended by itself: what it has logged says why\n')
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason='it is about what root may do')
 def test_root_does_not_answer_as_root(tmp_path: Path) -> None:
     with running(tmp_path, WHO, 'mod_wsgi') as server:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import signal
+import time
+from _thread import start_new_thread
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, ClassVar
+from threading import Timer
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bottle.errors import ServerError
 from bottle.serving import Backend, Capabilities, ServerAdapter, hookimpl
-from bottle.serving.embedded import Host, embedding, hand_over, this_process
+from bottle.serving.embedded import embedding, hand_over, this_process
 from bottle.serving.sockets import reserved, url_of
 
 if TYPE_CHECKING:
@@ -19,12 +22,10 @@ if TYPE_CHECKING:
 
     from bottle.serving.types import WSGIApplication
 
-# How the names of options begin that are ours to say, or that serve something else than this program.
-OURS: tuple[str, ...] = ('access_log', 'application_type', 'callable', 'chunked', 'debug', 'document', 'embedded_mode')
-OURS += ('enable_cov', 'enable_deb', 'enable_docs', 'enable_gdb', 'enable_prof', 'enable_rec', 'entry_point')
-OURS += ('error_log', 'handler_', 'host', 'isatty', 'lang', 'log_directory', 'log_to', 'mount_point', 'pid_file')
-OURS += ('port', 'process_g', 'reload', 'rotate', 'server_root', 'setup_only', 'startup_log', 'with_', 'working')
 SILENT = ('[notice]', '[info]', '[debug]')  # Apache tells at the notice level that it begins and ends
+FATAL = ('[error]', '[crit]', '[alert]', '[emerg]')
+QUEUE = 0.1  # seconds for what waits to be accepted, which Apache drops when it is told to stop
+LAST_WORDS = 0.5  # seconds that Apache has to say what is wrong when it cannot begin
 
 log = logging.getLogger('bottle.server')
 
@@ -48,7 +49,7 @@ class ModWSGIServer(ServerAdapter):
         threads_option=True,
         file_wrapper=True,
     )
-    _host: Host | None = None
+    _host: Any = None
     _ready = _stopping = False
 
     def serve(self, handler: WSGIApplication, sockets: Sequence[socket]) -> None:
@@ -67,20 +68,20 @@ class ModWSGIServer(ServerAdapter):
                     self.stop()
                 for line in self._host.lines:
                     self._heed(line.rstrip())
-        if not self._stopping:
-            raise ServerError('Apache has ended by itself: what it has logged says why')
-        return None
+        if self._stopping:
+            return None
+        raise ServerError('Apache has ended by itself: what it has logged says why')
 
     def stop(self) -> None:
         """Let Apache stop gracefully; at once, as long as nobody can have asked it for anything."""
         self._stopping = True
         if self._host is not None:
             self._host.announce_stop()
-            self._host.process.send_signal(signal.SIGWINCH) if self._ready else self._host.end()
+            start_new_thread(self._end_gracefully, ()) if self._ready else self._host.end()
 
     def native_options(self) -> Collection[str]:
         """Return the names of the options of mod_wsgi-express, but for those that are ours."""
-        from bottle_server_mod_wsgi.handler import defaults
+        from bottle_server_mod_wsgi.handler import OURS, defaults
 
         return [each for each in defaults() if not each.startswith(OURS)]
 
@@ -88,6 +89,8 @@ class ModWSGIServer(ServerAdapter):
         """React to what a process of Apache reports, and hand on what Apache logs, but for what is no warning."""
         if not line.startswith('["'):
             log.warning('Apache: %s', line) if not line.startswith(SILENT) else None
+            if line.startswith(FATAL) and not self._ready:  # it would try again at each request
+                Timer(LAST_WORDS, self._give_up).start()
             return
         what, detail = json.loads(line)
         if what == 'failed' and not self._ready:
@@ -97,6 +100,14 @@ class ModWSGIServer(ServerAdapter):
         elif not self._ready:
             self._ready = True
             self.stop() if self._stopping else self.on_ready()
+
+    def _end_gracefully(self) -> None:
+        time.sleep(QUEUE)
+        self._host.process.send_signal(signal.SIGWINCH)
+
+    def _give_up(self) -> None:
+        if not self._ready:
+            self._host.end()
 
 
 @hookimpl

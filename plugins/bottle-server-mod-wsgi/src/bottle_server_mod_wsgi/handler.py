@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
     from bottle.serving.types import Environ, StartResponse, WSGIApplication
 
+# How the names of options begin that are ours to say, or that serve something else than this program.
+OURS: tuple[str, ...] = ('access_log', 'application_type', 'callable', 'chunked', 'debug', 'document', 'embedded')
+OURS += ('enable_cov', 'enable_deb', 'enable_docs', 'enable_gdb', 'enable_prof', 'enable_rec', 'entry', 'error_log')
+OURS += ('handler_', 'host', 'isatty', 'lang', 'log_dir', 'log_to', 'mount_point', 'pid_file', 'port', 'process_g')
+OURS += ('reload', 'rotate', 'server_root', 'setup_only', 'startup_log', 'with_', 'working')
 # Every path is the application's affair.
 SETTINGS = """\
 AllowEncodedSlashes NoDecode
