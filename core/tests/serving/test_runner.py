@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import bottle
 from bottle import Bottle, ServerAdapter, start
 from bottle.errors import ApplicationError, ServerNotFound, ServerOptionError
 from bottle.serving.preparation import Invocation, choose, make
-from tests.support.client import fetch
+from tests.support.client import fetch, raw
 from tests.support.processes import Server, serving
 
 HOLDING = """
@@ -68,6 +68,39 @@ def test_what_is_printed(tmp_path: Path) -> None:
     assert 'GET / HTTP/1.1" 200' in printed
     assert printed.endswith('after run\n')
     assert 'Traceback' not in printed
+
+
+BINDS_BY_ITSELF = """\
+import socket
+from bottle import run
+from bottle.serving import ServerAdapter
+from bottle.serving.sockets import reserved, url_of
+
+class Late(ServerAdapter):
+    name, says_when_ready = 'late', True
+
+    def serve(self, handler, sockets):
+        with reserved(self.host, self.port) as place, socket.socket() as listener:
+            print('not yet', flush=True)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(place.getsockname())
+            listener.listen()
+            self.url = url_of(listener)
+            self.on_ready()
+            listener.accept()[0].close()
+
+    def stop(self):
+        pass
+
+run(server=Late, port=0)
+"""
+
+
+def test_an_adapter_that_binds_by_itself_is_announced_when_it_listens(tmp_path: Path) -> None:
+    with program(tmp_path, BINDS_BY_ITSELF) as server, closing(raw(server.url)):
+        assert server.process.wait(5) == 0
+    assert server.output[0] == 'not yet\n'
+    assert ':0/' not in server.url
 
 
 def test_every_interface_is_announced(tmp_path: Path) -> None:

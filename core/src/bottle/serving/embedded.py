@@ -2,7 +2,8 @@
 
 Such a server is started by this program, and starts it anew in each process that answers: `run` then hands the
 application over instead of starting the server once more. Inside, the program is a worker of the core, whose parent's
-part `application` plays.
+part `application` plays. It runs in a thread: signals are the server's affair, which has to ignore handlers for them,
+as mod_wsgi does.
 """
 
 from __future__ import annotations
