@@ -54,8 +54,8 @@ Data = dict[str, Any]
 
 def expected_servers() -> list[str]:
     """Return the names of all servers: those of the folders in plugins/, and what else is installed."""
-    folders = {path.parent.name.removeprefix(PREFIX).replace('-', '_') for path in ROOT.glob(f'plugins/{PREFIX}*/pyproject.toml')}
-    return sorted((folders | set(server_names)) - {'auto'})
+    folders = (path.parent.name.removeprefix(PREFIX) for path in ROOT.glob(f'plugins/{PREFIX}*/pyproject.toml'))
+    return sorted(({each.replace('-', '_') for each in folders} | set(server_names)) - {'auto'})
 
 
 def measure(name: str, folder: Path, *, quick: bool) -> tuple[str, int, str]:

@@ -20,7 +20,7 @@ def ask(adapter: WSGIRefServer, path: str = '/healthz', method: str = 'GET') -> 
     answers: list[Any] = []
     served = assembled(application, adapter, ServerOptions(health='/healthz', max_body=0))
     environ = {'PATH_INFO': path, 'REQUEST_METHOD': method, 'SERVER_PROTOCOL': 'HTTP/1.1'}
-    body = b''.join(served(environ, lambda *arguments: answers.extend(arguments)))  # type: ignore[arg-type,return-value]  # write() is not used
+    body = b''.join(served(environ, lambda *arguments: answers.extend(arguments)))  # type: ignore[arg-type]  # write() is not used
     return answers[0], dict(answers[1]), body
 
 
