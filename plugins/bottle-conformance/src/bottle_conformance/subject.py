@@ -259,7 +259,7 @@ def running(
 @contextmanager
 def _ended_with_us(group: int) -> Iterator[None]:
     """Have a group of processes killed should this process end within the `with` block: then its pipe is closed."""
-    command = ['sh', '-c', f'read -r _; kill -KILL -- -{group}']
+    command = ['sh', '-c', f'read -r _; kill -s KILL -- -{group}']
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True) as guard:
         try:
             yield
