@@ -1,8 +1,11 @@
 """The kit as it is run: by pytest, by the command line, on the standard library's server."""
 
 import json
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,15 @@ from bottle_conformance import ServerSuite
 class TestAcme(ServerSuite):
     server_name = 'acme_adapter:Acme'
     deviations = {'test_server_port_is_the_real_one': 'acme has no port'}
+"""
+KILLED = """\
+import os, signal
+from bottle_conformance.subject import adapter_command, running
+from bottle_conformance.witness import Witness
+
+with Witness() as witness, running('wsgiref', witness, adapter_command('wsgiref')) as server:
+    print(server.url.rstrip('/').rpartition(':')[2], flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
 """
 SHORT = 'test_server_port_is_the_real_one or test_path_info_is_decoded_once'
 
@@ -148,3 +160,16 @@ def test_an_adapter_may_not_be_worse_than_its_backend(capfd: pytest.CaptureFixtu
     assert worse_than_backend('wsgiref', [fine, hard]) == [fine]
     assert worse_than_backend('wsgiref', []) == []
     assert worse_than_backend('acme', [fine]) == []
+
+
+def test_a_kit_that_is_killed_leaves_no_server(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, '-c', KILLED], cwd=tmp_path, capture_output=True, timeout=LIMIT, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    deadline = time.monotonic() + LIMIT
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(('127.0.0.1', int(done.stdout)), timeout=LIMIT).close()
+        except ConnectionError:
+            return
+        time.sleep(0.02)  # nobody tells when another process has ended
+    pytest.fail('the server is still there')
