@@ -21,7 +21,7 @@ TOOLS = nox.project.load_toml(ROOT / 'pyproject.toml')
 WHEELS = ROOT / 'dist'
 REPORTS = ROOT / '.nox' / 'reports'
 # These install a lot, or take long: they run with one Python, in sessions of their own.
-KIT = 'plugins/bottle-conformance/tests'
+KIT, DEPLOY = 'plugins/bottle-conformance/tests', 'plugins/bottle-deploy/tests'
 BROKEN = f'{KIT}/test_broken.py'
 APART = ('isolation', 'ecosystem', 'operation', 'faults', 'conformance', 'deployment')
 ONCE = [f'--ignore=tests/{each}' for each in APART]
@@ -34,8 +34,8 @@ nox.needs_version = '>=2026.4'
 nox.options.default_venv_backend = 'uv|virtualenv'
 nox.options.download_python = 'never'
 nox.options.error_on_missing_interpreters = False  # a Python that is not there is a skipped session, in CI too
-nox.options.sessions = ['lint', 'types', 'wheels', 'build', 'tests']
-nox.options.sessions += ['servers', 'operation', 'deployment', 'coverage', 'isolation', 'ecosystem']
+nox.options.sessions = ['lint', 'wheels', 'build', 'tests']
+nox.options.sessions += ['types', 'servers', 'operation', 'deployment', 'coverage', 'isolation', 'ecosystem']
 
 
 def reveal_pyenv_interpreters() -> None:
@@ -73,9 +73,9 @@ def floors() -> list[str]:
     return [re.sub(r'>=([^,;]+)[^;]*', r'==\1', line) for line in backends() if '>=' in line]
 
 
-def install_wheels(session: nox.Session, *groups: str, exactly: Sequence[str] = ()) -> None:
-    """Install every built wheel, with what it needs, and these dependency groups."""
-    wheels = sorted(str(path.relative_to(ROOT)) for path in WHEELS.glob('*.whl'))
+def install_wheels(session: nox.Session, *groups: str, exactly: Sequence[str] = (), which: str = '*') -> None:
+    """Install every built wheel, or some, with what it needs, and these dependency groups."""
+    wheels = sorted(str(path.relative_to(ROOT)) for path in WHEELS.glob(f'{which}.whl'))
     session.install(*wheels, *exactly, *tools(*groups))
     session.install('--force-reinstall', '--no-deps', *wheels, silent=True)  # a reused environment may hold older ones
     install_by_remedy(session)
@@ -131,11 +131,10 @@ def format_code(session: nox.Session) -> None:
     session.run('ruff', 'format', '.')
 
 
-@nox.session
+@nox.session(requires=['everything'], venv_backend='none')
 def types(session: nox.Session) -> None:
     """Check the types of the distributions, the tests, the examples and the tools with mypy in strict mode."""
-    session.install(*backends(), *tools('types'))
-    session.run('python', 'scripts/check_types.py', *session.posargs)
+    run_python(session, 'scripts/check_types.py', *session.posargs)
 
 
 @nox.session
@@ -159,22 +158,23 @@ def build(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS, requires=['wheels'])
 def tests(session: nox.Session) -> None:
-    """Run the tests on the built wheels: all with the oldest and the newest Python, those of the core in between.
+    """Run the tests on the built wheels: all with the oldest Python, servers with the newest, the core with each.
 
     Arguments after `--` go to pytest instead of the folders.
     """
-    install_wheels(session, 'test')
+    everything = session.python == PYTHONS[0] or os.environ.get('BOTTLE_NIGHTLY') == '1'
+    servers = everything or session.python == PYTHONS[-1]
+    install_wheels(session, 'test', which='*' if servers else 'bottle-*')
     folders = [str(path.relative_to(ROOT)) for folder in FOLDERS if (path := ROOT / folder / 'tests').is_dir()]
-    folders.remove(KIT)
-    everything = session.python in (PYTHONS[0], PYTHONS[-1]) or os.environ.get('BOTTLE_NIGHTLY') == '1'
-    chosen = [*folders, 'tests', *ONCE] if everything else ['core/tests']
+    chosen = [each for each in folders if each not in (KIT, DEPLOY)] if servers else ['core/tests']
+    chosen += ['tests', *ONCE] if everything else ['tests/serving', 'tests/test_board.py'] if servers else []
     run_pytest(session, *(session.posargs or chosen), at_once=AT_ONCE)
 
 
 @nox.session(requires=['wheels'])
 def everything(session: nox.Session) -> None:
     """Install every wheel, and whatever the sessions after this one need, into the environment that they share."""
-    install_wheels(session, 'isolation', 'coverage')
+    install_wheels(session, 'isolation', 'coverage', 'types')
     install_python27(session)
 
 
@@ -219,7 +219,7 @@ def operation(session: nox.Session) -> None:
 @nox.session(requires=['everything'], venv_backend='none')
 def deployment(session: nox.Session) -> None:
     """Start what `python -m bottle deploy` writes: real balancers, web servers, platforms, under load and failures."""
-    run_pytest(session, *(session.posargs or ['tests/deployment']), at_once=AT_ONCE)
+    run_pytest(session, *(session.posargs or ['tests/deployment', DEPLOY]), at_once=AT_ONCE)
 
 
 @nox.session(requires=['everything'], venv_backend='none')

@@ -227,7 +227,7 @@ def test_log_files_are_reopened(kind: str, tmp_path: Path) -> None:
         while not log.exists() or 'after' not in log.read_text():
             assert time.monotonic() < deadline
             fetch(server.url, '/path/after')  # each worker reopens in its own time
-        assert server.stop() == 0
+        assert server.stop() == 0, ''.join(server.output)
     assert '/path/before' in rotated.read_text()
     assert '/path/before' not in log.read_text()
 

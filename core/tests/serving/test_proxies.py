@@ -63,7 +63,7 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize('networks', [(), ('10.0.0.0/8',), ('192.168.1.1', 'unix')])
+@pytest.mark.parametrize('networks', [(), ('nobody',), ('10.0.0.0/8',), ('192.168.1.1', 'unix')])
 @pytest.mark.parametrize('peer', ['203.0.113.9', '::ffff:203.0.113.9', '2001:db8::9', 'fe80::1%eth0', 'nonsense'])
 def test_nobody_else_is_believed(peer: str, networks: tuple[str, ...]) -> None:
     environ = seen(peer, networks, **EVERYTHING)

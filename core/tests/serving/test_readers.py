@@ -110,6 +110,7 @@ def test_values(read: Callable[[Any], Any], value: Any, expected: Any) -> None:
         (readers.binds, ':80,:80', 'one is given twice'),
         (readers.networks, '10.0.0.1/8', 'networks such as'),
         (readers.networks, 'proxy.example', 'networks such as'),
+        (readers.networks, 'nobody,unix', 'networks such as'),
         (readers.backend_options, 'a=1', 'names with values'),
         (readers.backend_options, {1: 2}, 'names with values'),
     ],

@@ -74,7 +74,7 @@ def test_what_is_to_be_started() -> None:
     arguments = '-m bottle inside:app --server flup --bind'
     for number in (1, 2):
         place = f"'unix:/run/it is/inside-{number}.sock'"
-        assert f'{arguments} {place} --health /healthz --workers 3 --socket-mode 660\n' in made
+        assert f'{arguments} {place} --trusted-proxies nobody --health /healthz --workers 3 --socket-mode 660\n' in made
     assert "-g www-data '/run/it is'\n" in made
 
 

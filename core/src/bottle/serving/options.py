@@ -95,7 +95,7 @@ class ServerOptions:
         (),
         readers.networks,
         'NETWORKS',
-        'whose Forwarded and X-Forwarded-* headers are believed, such as 10.0.0.0/8,unix',
+        'whose Forwarded and X-Forwarded-* headers are believed, such as 10.0.0.0/8,unix; nobody: they are removed',
     )
     health: str | None = _option(
         None, readers.url_path, 'PATH', 'answer this path without the application: 200 when ready, 503 in a drain'

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 from bottle.httputil import is_host
 from bottle.serving.limits import refuse
 from bottle.serving.options import portable_options, read_option
+from bottle.serving.readers import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -100,7 +101,7 @@ def trusting(app: WSGIApplication, networks: Sequence[str]) -> WSGIApplication:
     Parameters:
         app: the application.
         networks: the addresses of trusted proxies, networks in CIDR notation, or the word `unix` for peers on a unix
-            socket.
+            socket; the word `nobody` alone removes what anybody claims.
 
     Returns:
         The wrapped application.
@@ -126,7 +127,7 @@ def trusting(app: WSGIApplication, networks: Sequence[str]) -> WSGIApplication:
 def _judge(networks: Iterable[str]) -> Callable[[str], bool]:
     """Return what tells whether a REMOTE_ADDR is trusted."""
     unix = 'unix' in networks
-    trusted = [_unmapped_network(each) for each in networks if each != 'unix']
+    trusted = [_unmapped_network(each) for each in networks if each not in ('unix', NOBODY)]
 
     @lru_cache(MAX_KNOWN)
     def judge(peer: str) -> bool:

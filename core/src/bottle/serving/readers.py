@@ -12,6 +12,7 @@ from bottle.serving.addresses import parse_bind
 
 Reader: TypeAlias = Callable[[Any], Any]
 
+NOBODY = 'nobody'  # who is trusted where forwarded headers are removed, and none is believed
 UNITS = {'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30}
 LONGEST_NUMBER = (
     18  # digits: nothing that is counted here needs more, and `int` refuses very long texts in its own words
@@ -183,16 +184,18 @@ def networks(value: Any) -> tuple[str, ...]:
 
     Parameters:
         value: IP addresses, networks in CIDR notation, or the word `unix` for peers on a unix socket; in an iterable
-            or in one text with commas between them.
+            or in one text with commas between them. Or the word `nobody` alone.
     """
     from ipaddress import ip_network  # rarely needed, and slow to import
 
     addresses = texts(value)
+    if addresses == (NOBODY,):
+        return addresses
     for each in addresses:
         try:
             each == 'unix' or ip_network(each)
         except ValueError as error:
-            raise ValueError(f'addresses or networks such as 10.0.0.0/8, or the word unix ({error})') from error
+            raise ValueError(f'addresses or networks such as 10.0.0.0/8, unix, or nobody ({error})') from error
     return addresses
 
 

@@ -171,7 +171,7 @@ class Plan:
         Nobody's with FastCGI, where the web server itself says who the client is.
         """
         if self.server == FASTCGI:
-            return ''
+            return 'nobody'
         return 'unix' if self.sockets else '127.0.0.1'
 
     def arguments(self, bind: str, *, trusted: str = '') -> list[str]:

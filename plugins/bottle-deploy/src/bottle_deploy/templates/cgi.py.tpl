@@ -11,10 +11,7 @@ sys.path.insert(0, FOLDER)
 os.environ[{{name}}] = {{value}}
 % end
 
-# What a client says of itself, in whatever way it is written: a web server knows these headers by their dashes alone.
-for name in [each for each in os.environ if each.startswith('HTTP_X_FORWARDED_')]:
-    del os.environ[name]
-
 from bottle import run
 
-run({{plan.app}}, server='cgi', max_body={{!plan.max_body}})
+# The web server says who the client is; what the client says of itself is removed, in whatever way it is written.
+run({{plan.app}}, server='cgi', max_body={{!plan.max_body}}, trusted_proxies='nobody')
