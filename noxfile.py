@@ -25,6 +25,7 @@ KIT, DEPLOY = 'plugins/bottle-conformance/tests', 'plugins/bottle-deploy/tests'
 BROKEN = f'{KIT}/test_broken.py'
 APART = ('isolation', 'ecosystem', 'operation', 'faults', 'conformance', 'deployment')
 ONCE = [f'--ignore=tests/{each}' for each in APART]
+EXAMPLES = ('bottle', *(f'bottle_server_{name}' for name in ('cgi', 'gunicorn', 'paste', 'waitress')))  # in core/tests
 PIP_INSTALL = ('python', '-m', 'pip', 'install')
 PYTHON27 = ROOT / '.venv' / 'python27'  # where tests/support/python27.py looks for it, too
 SHARED = ROOT / '.nox' / 'everything'  # the environment of the sessions that need everything and one Python
@@ -73,9 +74,11 @@ def floors() -> list[str]:
     return [re.sub(r'>=([^,;]+)[^;]*', r'==\1', line) for line in backends() if '>=' in line]
 
 
-def install_wheels(session: nox.Session, *groups: str, exactly: Sequence[str] = (), which: str = '*') -> None:
+def install_wheels(
+    session: nox.Session, *groups: str, exactly: Sequence[str] = (), which: Sequence[str] = ('*',)
+) -> None:
     """Install every built wheel, or some, with what it needs, and these dependency groups."""
-    wheels = sorted(str(path.relative_to(ROOT)) for path in WHEELS.glob(f'{which}.whl'))
+    wheels = sorted(str(path.relative_to(ROOT)) for each in which for path in WHEELS.glob(f'{each}-*.whl'))
     session.install(*wheels, *exactly, *tools(*groups))
     session.install('--force-reinstall', '--no-deps', *wheels, silent=True)  # a reused environment may hold older ones
     install_by_remedy(session)
@@ -164,7 +167,7 @@ def tests(session: nox.Session) -> None:
     """
     everything = session.python == PYTHONS[0] or os.environ.get('BOTTLE_NIGHTLY') == '1'
     servers = everything or session.python == PYTHONS[-1]
-    install_wheels(session, 'test', which='*' if servers else 'bottle-*')
+    install_wheels(session, 'test', which=['*'] if servers else EXAMPLES)
     folders = [str(path.relative_to(ROOT)) for folder in FOLDERS if (path := ROOT / folder / 'tests').is_dir()]
     chosen = [each for each in folders if each not in (KIT, DEPLOY)] if servers else ['core/tests']
     chosen += ['tests', *ONCE] if everything else ['tests/serving', 'tests/test_board.py'] if servers else []
