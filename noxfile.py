@@ -25,7 +25,7 @@ KIT, DEPLOY = 'plugins/bottle-conformance/tests', 'plugins/bottle-deploy/tests'
 BROKEN = f'{KIT}/test_broken.py'
 APART = ('isolation', 'ecosystem', 'operation', 'faults', 'conformance', 'deployment')
 ONCE = [f'--ignore=tests/{each}' for each in APART]
-EXAMPLES = ('bottle', *(f'bottle_server_{name}' for name in ('cgi', 'gunicorn', 'paste', 'waitress')))  # in core/tests
+EXAMPLES = ('bottle', *(f'bottle_server_{name}' for name in ('cgi', 'gevent', 'gunicorn', 'paste', 'waitress')))
 PIP_INSTALL = ('python', '-m', 'pip', 'install')
 PYTHON27 = ROOT / '.venv' / 'python27'  # where tests/support/python27.py looks for it, too
 SHARED = ROOT / '.nox' / 'everything'  # the environment of the sessions that need everything and one Python
