@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ KIT, DEPLOY = 'plugins/bottle-conformance/tests', 'plugins/bottle-deploy/tests'
 BROKEN = f'{KIT}/test_broken.py'
 APART = ('isolation', 'ecosystem', 'operation', 'faults', 'conformance', 'deployment')
 ONCE = [f'--ignore=tests/{each}' for each in APART]
+THIS = f'{sys.version_info.major}.{sys.version_info.minor}'  # the Python of this program, and of what sessions share
 EXAMPLES = ('bottle', *(f'bottle_server_{name}' for name in ('cgi', 'gevent', 'gunicorn', 'paste', 'waitress')))
 PIP_INSTALL = ('python', '-m', 'pip', 'install')
 PYTHON27 = ROOT / '.venv' / 'python27'  # where tests/support/python27.py looks for it, too
@@ -100,10 +102,10 @@ def install_python27(session: nox.Session) -> None:
     session.run('scripts/install-python27-backends', str(PYTHON27), external=True, success_codes=[0, no_interpreter])
 
 
-def run_python(session: nox.Session, *arguments: str, **environment: str) -> None:
-    """Run Python in the session's environment, or in the shared one if it has none of its own."""
+def run_python(session: nox.Session, *arguments: str, shared: bool = False, **environment: str) -> None:
+    """Run Python in the session's environment, or in the shared one if it has none of its own or is told to."""
     python = 'python'
-    if session.virtualenv.venv_backend == 'none':
+    if shared or session.virtualenv.venv_backend == 'none':
         python = str(SHARED / 'bin' / 'python')
         environment['PATH'] = f'{SHARED / "bin"}{os.pathsep}{os.environ["PATH"]}'
         environment['VIRTUAL_ENV'] = str(SHARED)
@@ -111,11 +113,12 @@ def run_python(session: nox.Session, *arguments: str, **environment: str) -> Non
     session.run(python, *arguments, env=environment, external=True)
 
 
-def run_pytest(session: nox.Session, *arguments: str, at_once: int = 1) -> None:
+def run_pytest(session: nox.Session, *arguments: str, at_once: int = 1, shared: bool = False) -> None:
     """Run pytest with a limit per test, and leave a report for `scripts/summarise_tests.py`."""
     report = ['--timeout=180', f'--junitxml={REPORTS / session.name}.xml']
     parallel = [f'--numprocesses={at_once}', '--dist=worksteal'] if at_once > 1 else []
-    run_python(session, '-m', 'pytest', '-q', *report, *parallel, *arguments, BOTTLE_WHEELS=str(WHEELS))
+    pytest = ['-m', 'pytest', '-q', *report, *parallel, *arguments]
+    run_python(session, *pytest, shared=shared, BOTTLE_WHEELS=str(WHEELS))
 
 
 @nox.session
@@ -159,19 +162,19 @@ def build(session: nox.Session) -> None:
     session.run('python', 'scripts/check_archives.py', *archives)
 
 
-@nox.session(python=PYTHONS, requires=['wheels'])
+@nox.session(python=PYTHONS, requires=['everything'])
 def tests(session: nox.Session) -> None:
-    """Run the tests on the built wheels: all with the oldest Python, servers with the newest, the core with each.
+    """Run the tests on the built wheels: all with the Python that runs this, the core's and some servers' with each.
 
     Arguments after `--` go to pytest instead of the folders.
     """
-    everything = session.python == PYTHONS[0] or os.environ.get('BOTTLE_NIGHTLY') == '1'
-    servers = everything or session.python == PYTHONS[-1]
-    install_wheels(session, 'test', which=['*'] if servers else EXAMPLES)
-    folders = [str(path.relative_to(ROOT)) for folder in FOLDERS if (path := ROOT / folder / 'tests').is_dir()]
-    chosen = [each for each in folders if each not in (KIT, DEPLOY)] if servers else ['core/tests']
-    chosen += ['tests', *ONCE] if everything else ['tests/serving', 'tests/test_board.py'] if servers else []
-    run_pytest(session, *(session.posargs or chosen), at_once=AT_ONCE)
+    shared, nightly = session.python == THIS, os.environ.get('BOTTLE_NIGHTLY') == '1'
+    if not shared:
+        install_wheels(session, 'test', which=['*'] if nightly else EXAMPLES)
+    folders = [path for folder in FOLDERS if (path := folder / 'tests').is_dir() and str(path) not in (KIT, DEPLOY)]
+    few = [path for path in folders if path.parts[-2].replace('-', '_') in ('core', *EXAMPLES)]
+    chosen = [*folders, 'tests', *ONCE] if shared or nightly else [*few, 'tests/serving']
+    run_pytest(session, *(session.posargs or map(str, chosen)), at_once=AT_ONCE, shared=shared)
 
 
 @nox.session(requires=['wheels'])
