@@ -105,7 +105,7 @@ def test_several_instances_are_one_template(folder: Path) -> None:
 def test_who_is_trusted(folder: Path) -> None:
     """With FastCGI nobody: there the web server itself says who the client is."""
     assert '--trusted-proxies unix' in written(folder, sockets='/run/myapp')['myapp.service']
-    assert '--trusted-proxies' not in written(folder, server='flup')['myapp.service']
+    assert '--trusted-proxies nobody' in written(folder, server='flup')['myapp.service']
 
 
 def test_workers_can_be_replaced(folder: Path) -> None:
