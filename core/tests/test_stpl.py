@@ -255,10 +255,10 @@ HOSTILE = [
 
 
 def seconds_to_translate(source: str) -> float:
-    begin = time.perf_counter()
+    begin = time.process_time()
     with suppress(TemplateError):
         StplParser(source).translate()
-    return time.perf_counter() - begin
+    return time.process_time() - begin
 
 
 @pytest.mark.parametrize('prefix', ['', '% ', '<% ', '{{'])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -14,7 +15,6 @@ from bottle.serving.environ import ServerNames
 from bottle_server_meinheld.handler import MendedApplication
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Collection, Sequence
 
     from bottle.serving.types import WSGIApplication
@@ -55,6 +55,7 @@ class MeinheldServer(ServerAdapter):
         self._listeners, self._descriptors = sockets, [os.dup(each.fileno()) for each in sockets]
         server.set_listen_socket(self._descriptors)
         previous = signal.signal(signal.SIGURG, lambda *_: None)  # it does nothing but wake the loop
+        server.schedule_call(0, self._accept_at_once)
         self._scheduled = bool(server.schedule_call(0, self._look))  # before the first request
         threading.Thread(target=self._watch, args=(server.schedule_call,), daemon=True).start()
         try:
@@ -84,6 +85,12 @@ class MeinheldServer(ServerAdapter):
                     heed_alarm(lambda: self._ended)
                     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGURG)
                 time.sleep(TICK)
+
+    def _accept_at_once(self) -> None:
+        """Undo what meinheld has asked for: a drain cannot end connections that the system keeps until data comes."""
+        for listener in self._listeners:
+            if listener.family != socket.AF_UNIX:
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 0)
 
     def _look(self) -> None:
         """Handle signals; when stopped, accept no more once nobody waits in the queue. Called by the loop."""
