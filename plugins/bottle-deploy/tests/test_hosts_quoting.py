@@ -100,8 +100,3 @@ def test_what_apache_takes_for_a_pattern_is_refused(target: str, option: str, te
 def test_what_lighttpd_cannot_say_is_refused() -> None:
     with pytest.raises(DeployError, match=r'lighttpd cannot have a backslash at the end of .*: rename it'):
         made('cgi', certfile='/srv/a\\')
-
-
-def test_a_site_that_would_be_called_as_the_main_file_is_refused() -> None:
-    with pytest.raises(DeployError, match='give the service another --name'):
-        made('mod_wsgi', name='httpd')

@@ -24,8 +24,8 @@ def assembled(
     """Return an application in the wrappers that extensions and options ask for.
 
     The innermost are those of extensions, which see what the application would see; one of the outermost believes or
-    removes what proxies say, so that the log has the client's address. Who asks about health is
-    neither counted nor logged.
+    removes what proxies say, so that the log has the client's address. Who asks about
+    health is neither counted nor logged.
 
     Parameters:
         application: the WSGI application.

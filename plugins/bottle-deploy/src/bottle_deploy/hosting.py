@@ -80,12 +80,7 @@ def apache_files(plan: Plan, name: str, modules: Sequence[str], inner: str) -> d
         name: what the file of the site is called.
         modules: those that `inner` needs.
         inner: the directives that let the application answer, indented once.
-
-    Raises:
-        DeployError: the site and the main file would be called the same.
     """
-    if name in TRIAL:
-        raise DeployError(f'{name} is what a main file is called: give the service another --name')
     host, port = plan.listening
     address = format_bind(host, port) if host else str(port)
     exact = [each for each in plan.host if '*' not in each]

@@ -90,7 +90,7 @@ class Plan:
     user: str = _option('', values.name, 'NAME', 'the user that it runs as')
     instances: int = _option(1, portable.whole_number(1), 'N', 'how many instances run on this machine')
     port: int = _option(8080, values.port, 'PORT', 'the port of the first instance; the next one has the next port')
-    sockets: str = _option('', values.path, 'DIR', 'let instances listen on unix sockets in this folder')
+    sockets: str = _option('', values.socket_folder, 'DIR', 'let instances listen on unix sockets in this folder')
     backend: tuple[Backend, ...] = _option(
         (), values.each(values.backend), 'ADDRESS', 'where an instance listens, on any machine', repeated=True
     )

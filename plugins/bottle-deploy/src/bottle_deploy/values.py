@@ -75,6 +75,17 @@ def path(value: str) -> str:
     return os.path.abspath(value)  # noqa: PTH100  # resolving an interpreter would leave its environment
 
 
+def socket_folder(value: str) -> str:
+    """Read the path of a folder with unix sockets.
+
+    Parameters:
+        value: as `path` takes it.
+    """
+    if ',' in value:
+        raise ValueError('a folder without a comma in its path, which --bind of the server takes for the end of one')
+    return path(value)
+
+
 def url_path(value: str) -> str:
     """Read the path of a URL.
 
